@@ -51,7 +51,7 @@ S1_UNITS_PER_DB = 100
 S2_NODATA = 0
 """Reflectance value that marks a pixel without measurement when all bands hold it."""
 S1_LIMITS_DB = (-100.0, 60.0)
-"""Backscatter outside of these limits is no measurement: linear power or a fill value."""
+"""Backscatter outside of these limits is no measurement, for example a fill value."""
 
 
 def band_indices(sensor: str, names: tuple[str, ...]) -> list[int]:
@@ -115,4 +115,4 @@ def encode_s2(
             f"S2 reflectance x 10000 must be >= 0, got {int(reflectance.min())}; "
             "give the raster a nodata value of 0"
         )
-    return np.minimum(reflectance, 65535).astype(np.uint16)
+    return np.asarray(np.minimum(reflectance, 65535).astype(np.uint16))

@@ -1,0 +1,1 @@
+"""From rasters to batches: sources, tile store, splits, augmentation, loading."""

@@ -1,0 +1,141 @@
+"""Batches out of a tile store: whole batches by row, scaled on the device."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from sentinel_fusion.bands import BANDS, S1_NAN, S1_UNITS_PER_DB
+from sentinel_fusion.data.shards import ShardReader
+from sentinel_fusion.data.stats import Normalisation, normalisation_of
+
+Batch = dict[str, Tensor]
+"""Sensor -> normalised float32 images (B, C, H, W), channels last in memory."""
+
+
+class TileStore:
+    """A tile store opened for reading."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open index and shards.
+
+        Args:
+            folder: Store as ``write_tiles`` wrote it.
+
+        Raises:
+            FileNotFoundError: If it is not there.
+        """
+        if not (folder / "index.parquet").is_file():
+            raise FileNotFoundError(
+                f"{folder} is no tile store; run `dvc repro tile@{folder.name}`"
+            )
+        self.folder = folder
+        self._shards = {sensor: ShardReader(folder, sensor) for sensor in BANDS}
+        stats = json.loads((folder / "stats.json").read_text())
+        self.normalisation: Normalisation = normalisation_of(stats["bands"])
+        self.content_sha256: str = stats["content_sha256"]
+
+    def __len__(self) -> int:
+        """Number of tiles."""
+        return len(self._shards["s1"])
+
+    def index(self, columns: list[str]) -> pd.DataFrame:
+        """Columns of the index.
+
+        Args:
+            columns: Names of the columns; reading few is fast and needs no geopandas.
+
+        Returns:
+            One row a tile; the row number is the tile's position in the shards.
+        """
+        return pd.read_parquet(self.folder / "index.parquet", columns=columns)
+
+    def read(
+        self, sensor: str, rows: Integer[np.ndarray, " tiles"]
+    ) -> Integer[np.ndarray, "tiles height width bands"]:
+        """Stored integers of some tiles.
+
+        Args:
+            sensor: "s1" or "s2".
+            rows: Tile positions.
+
+        Returns:
+            int16 centi-dB or uint16 reflectance x 10000.
+        """
+        return self._shards[sensor].read(rows)
+
+
+class BatchLoader:
+    """Reads tiles of the wanted sensors as normalised batches on a device."""
+
+    def __init__(
+        self,
+        store: TileStore,
+        sensors: tuple[str, ...],
+        normalisation: Normalisation,
+        device: torch.device,
+    ) -> None:
+        """Hold the scaling constants on the device.
+
+        Args:
+            store: Where tiles come from.
+            sensors: Sensors of a batch.
+            normalisation: Means and deviations of the encoder that the batch is for.
+            device: Where batches go.
+        """
+        self._store = store
+        self._device = device
+        self._scale = {
+            sensor: (
+                torch.tensor(normalisation.mean[sensor], device=device),
+                torch.tensor(normalisation.sd[sensor], device=device),
+            )
+            for sensor in sensors
+        }
+
+    def load(self, rows: Integer[np.ndarray, " tiles"]) -> Batch:
+        """One batch, zero mean and unit deviation over the pre-training tiles.
+
+        Pixels without radar measurement get the band mean.
+
+        Args:
+            rows: Tile positions in the store.
+
+        Returns:
+            Sensor -> images of the tiles, in the order of ``rows``.
+        """
+        return {sensor: self._images(sensor, rows) for sensor in self._scale}
+
+    def _images(
+        self, sensor: str, rows: Integer[np.ndarray, " tiles"]
+    ) -> Float[Tensor, "tiles bands height width"]:
+        stored = torch.from_numpy(self._store.read(sensor, rows)).to(self._device)
+        mean, sd = self._scale[sensor]
+        values = stored.to(torch.float32)
+        if sensor == "s1":
+            missing = stored == S1_NAN
+            images = (values / S1_UNITS_PER_DB - mean) / sd
+            images = images.masked_fill(missing, 0.0)
+        else:
+            images = (values - mean) / sd
+        return images.permute(0, 3, 1, 2)
+
+    def iterate(
+        self, rows: Integer[np.ndarray, " tiles"], batch_size: int
+    ) -> Iterator[Batch]:
+        """Batches over some tiles in order, the last one possibly smaller.
+
+        Args:
+            rows: Tile positions in the store.
+            batch_size: Tiles a batch.
+
+        Yields:
+            Batches as ``load`` gives them.
+        """
+        for start in range(0, len(rows), batch_size):
+            yield self.load(rows[start : start + batch_size])

@@ -1,0 +1,104 @@
+"""Patches: co-located rasters of a source, listed in a manifest that DVC tracks."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import pandas as pd
+
+SEASONS = ("spring", "summer", "fall", "winter")
+UNKNOWN_SEASON = "unknown"
+
+
+class MissingRastersError(FileNotFoundError):
+    """Rasters that a source should hold are not there; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Rasters over the same ground.
+
+    Args:
+        patch_id: Unique name within the role.
+        place_id: Scene or block of neighbouring patches; splits keep it together.
+        group: Part of the data set that protocols tell apart ("validation", "test").
+        season: One of ``SEASONS`` or ``UNKNOWN_SEASON``.
+        s1: Radar raster, VV and VH in dB.
+        s2: Optical raster, 13 bands of reflectance x 10000.
+        label: Land-cover raster; None where the role needs no labels.
+        label_scheme: Code scheme of the label raster, a key of ``LABEL_SCHEMES``.
+    """
+
+    patch_id: str
+    place_id: str
+    group: str
+    season: str
+    s1: Path
+    s2: Path
+    label: Path | None
+    label_scheme: str
+
+
+def paired_raster(s1: Path, other: Path) -> Path:
+    """The path of a raster that must lie beside a radar raster.
+
+    Args:
+        s1: Radar raster that exists.
+        other: Raster expected with it.
+
+    Returns:
+        ``other``.
+
+    Raises:
+        MissingRastersError: If ``other`` does not exist.
+    """
+    if not other.is_file():
+        raise MissingRastersError(
+            f"{s1} has no partner {other}; restore that raster or remove {s1.name}"
+        )
+    return other
+
+
+def write_manifest(patches: Iterable[Patch], file: Path) -> None:
+    """Write patches as CSV, sorted by patch id.
+
+    Args:
+        patches: Patches of one role.
+        file: CSV file to write.
+
+    Raises:
+        ValueError: If there is no patch or two share an id.
+    """
+    rows = sorted((asdict(patch) for patch in patches), key=lambda r: r["patch_id"])
+    if not rows:
+        raise ValueError(f"{file} needs at least 1 patch, got 0")
+    table = pd.DataFrame(rows, columns=[field.name for field in fields(Patch)])
+    twice = table.loc[table["patch_id"].duplicated(), "patch_id"]
+    if len(twice):
+        raise ValueError(f"patch ids must be unique, got {twice.iloc[0]} twice")
+    table.to_csv(file, index=False)
+
+
+def read_manifest(file: Path) -> list[Patch]:
+    """Patches as ``write_manifest`` wrote them.
+
+    Args:
+        file: CSV file.
+
+    Returns:
+        The patches in the file's order.
+    """
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    return [
+        Patch(
+            patch_id=row["patch_id"],
+            place_id=row["place_id"],
+            group=row["group"],
+            season=row["season"],
+            s1=Path(row["s1"]),
+            s2=Path(row["s2"]),
+            label=Path(row["label"]) if row["label"] else None,
+            label_scheme=row["label_scheme"],
+        )
+        for row in table.to_dict("records")
+    ]

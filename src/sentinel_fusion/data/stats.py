@@ -1,0 +1,99 @@
+"""Per-band statistics of stored tiles, exact from histograms of the stored integers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Integer, Shaped
+
+from sentinel_fusion.bands import BANDS, S1_NAN, S1_UNITS_PER_DB, S2_NODATA
+
+_CODES = 65536
+PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
+_OFFSETS = {"s1": -S1_NAN, "s2": 0}
+_UNITS = {"s1": S1_UNITS_PER_DB, "s2": 1}
+
+
+class BandHistograms:
+    """Counts of every stored integer by band, without unmeasured pixels."""
+
+    def __init__(self, sensor: str) -> None:
+        """Start with empty counts.
+
+        Args:
+            sensor: "s1" or "s2".
+        """
+        self._sensor = sensor
+        self._counts = np.zeros((len(BANDS[sensor]), _CODES), np.int64)
+
+    def add(self, tiles: Integer[np.ndarray, "tiles rows cols bands"]) -> None:
+        """Count the pixels of stored tiles.
+
+        Args:
+            tiles: Tiles as stored, int16 for S1 and uint16 for S2.
+        """
+        pixels = tiles.reshape(-1, tiles.shape[-1])
+        if self._sensor == "s2":
+            pixels = pixels[(pixels != S2_NODATA).any(axis=1)]
+        codes = pixels.astype(np.int32) + _OFFSETS[self._sensor]
+        for band, counts in enumerate(self._counts):
+            counts += np.bincount(codes[:, band], minlength=_CODES)
+        if self._sensor == "s1":
+            self._counts[:, 0] = 0
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Mean, standard deviation and percentiles by band.
+
+        Returns:
+            Band name -> "mean", "sd", "p1" .. "p99" in dB or reflectance x 10000.
+        """
+        offset, unit = _OFFSETS[self._sensor], _UNITS[self._sensor]
+        values = (np.arange(_CODES) - offset) / unit
+        names = BANDS[self._sensor]
+        return {
+            name: _summarise(values, counts, name)
+            for name, counts in zip(names, self._counts, strict=True)
+        }
+
+
+def _summarise(
+    values: Float[np.ndarray, " codes"], counts: Shaped[np.ndarray, " codes"], name: str
+) -> dict[str, float]:
+    total = int(counts.sum())
+    if total == 0:
+        raise ValueError(f"{name} needs at least 1 valid pixel, got 0")
+    mean = float(values @ counts) / total
+    variance = float(((values - mean) ** 2) @ counts) / total
+    cumulative = np.cumsum(counts)
+    summary = {"mean": mean, "sd": variance**0.5}
+    for percent in PERCENTILES:
+        code = int(np.searchsorted(cumulative, percent / 100 * total))
+        summary[f"p{percent}"] = float(values[code])
+    return summary
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation a band, carried with every encoder.
+
+    Args:
+        mean: Sensor -> one mean a band, in dB or reflectance x 10000.
+        sd: Sensor -> one standard deviation a band, all > 0.
+    """
+
+    mean: dict[str, list[float]]
+    sd: dict[str, list[float]]
+
+
+def normalisation_of(bands: dict[str, dict[str, dict[str, float]]]) -> Normalisation:
+    """The normalisation that makes every band zero mean and unit deviation.
+
+    Args:
+        bands: Sensor -> band -> summary, the ``bands`` entry of a store's stats.json.
+
+    Returns:
+        Means and deviations in storage order; a constant band has deviation 1.
+    """
+    return Normalisation(
+        mean={s: [bands[s][b]["mean"] for b in BANDS[s]] for s in bands},
+        sd={s: [bands[s][b]["sd"] or 1.0 for b in BANDS[s]] for s in bands},
+    )

@@ -1,0 +1,91 @@
+"""Scores of single-label land cover; the module's name is the task's."""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Integer
+
+from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
+from sentinel_fusion.metrics.classification import (
+    average_accuracy,
+    class_accuracies,
+    confusion_matrix,
+    kappa,
+    macro_f1,
+    overall_accuracy,
+)
+
+HEADLINE_METRIC = "aa"
+"""The score of the label-fraction curve."""
+HEADLINE_TITLE = "average accuracy (AA)"
+
+
+def selection_score(
+    probability: Float[np.ndarray, "tiles classes"],
+    wanted: Integer[np.ndarray, " tiles"],
+) -> float:
+    """What learning rate and step are chosen by on validation tiles: AA.
+
+    Args:
+        probability: One row a tile.
+        wanted: Classes.
+
+    Returns:
+        Average accuracy, 0..1.
+    """
+    predicted = probability.argmax(axis=1)
+    return average_accuracy(confusion_matrix(wanted, predicted, NUM_CLASSES))
+
+
+def score(
+    probability: Float[np.ndarray, "tiles classes"],
+    wanted: Integer[np.ndarray, " tiles"],
+) -> dict[str, float]:
+    """Every metric of the task on test tiles.
+
+    Args:
+        probability: One row a tile.
+        wanted: Classes.
+
+    Returns:
+        "aa", "oa", "macro_f1", "kappa", "accuracy_<class>" and "precision_<class>"
+        for the classes where they are defined, and the confusion matrix as
+        "confusion_<true>_<predicted>" counts.
+    """
+    predicted = probability.argmax(axis=1)
+    confusion = confusion_matrix(wanted, predicted, NUM_CLASSES)
+    scores = {
+        "aa": average_accuracy(confusion),
+        "oa": overall_accuracy(confusion),
+        "macro_f1": macro_f1(confusion),
+        "kappa": kappa(confusion),
+    }
+    for prefix, values in (
+        ("accuracy", class_accuracies(confusion)),
+        ("precision", class_accuracies(confusion.T)),
+    ):
+        scores |= {
+            f"{prefix}_{name}": float(value)
+            for name, value in zip(CLASS_NAMES, values, strict=True)
+            if np.isfinite(value)
+        }
+    for name, row in zip(CLASS_NAMES, confusion, strict=True):
+        scores |= {
+            f"confusion_{name}_{other}": float(count)
+            for other, count in zip(CLASS_NAMES, row, strict=True)
+        }
+    return scores
+
+
+def from_predictions(
+    table: pd.DataFrame,
+) -> tuple[Float[np.ndarray, "tiles classes"], Integer[np.ndarray, " tiles"]]:
+    """Probabilities and targets out of a cell's prediction table.
+
+    Args:
+        table: Rows of one use and seed: "p0" .. "p7" and "majority".
+
+    Returns:
+        What ``score`` takes.
+    """
+    columns = [f"p{code}" for code in range(NUM_CLASSES)]
+    return table[columns].to_numpy(np.float64), table["majority"].to_numpy(np.int64)

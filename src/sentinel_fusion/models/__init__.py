@@ -1,0 +1,1 @@
+"""Encoders, heads and fusion; a module's name is the encoder's name in params.yaml."""

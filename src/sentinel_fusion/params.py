@@ -1,0 +1,311 @@
+"""params.yaml as frozen models: unknown keys and values out of range are refused.
+
+Only ``stages`` reads params; the package takes plain arguments. What a method or an
+encoder accepts is checked where it is built, by the check_arms stage.
+"""
+
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+Share = Annotated[float, Field(ge=0, le=1)]
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
+LabelFrac = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Sensor = Literal["s1", "s2"]
+
+
+T = TypeVar("T")
+
+
+def _all_different(values: tuple[T, ...]) -> tuple[T, ...]:
+    twice = [value for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ValueError(f"must not repeat {twice[0]!r}")
+    return values
+
+
+Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_all_different)]
+
+
+class ParamsError(ValueError):
+    """params.yaml cannot be used; the message has a line a fault."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Source(_Section):
+    """Where a role's rasters come from."""
+
+    source: Literal["synthetic", "sen12ms", "dfc2020", "folder"]
+    path: Path
+
+
+class Sources(_Section):
+    """The two roles."""
+
+    pretrain: Source
+    labelled: Source
+
+
+class Synthetic(_Section):
+    """Size of the generated scenes."""
+
+    patch_px: Annotated[int, Field(ge=32)]
+    patches_per_place: Count
+    pretrain_places: Count
+    validation_places: Count
+    test_places: Count
+    workers: Count
+
+
+class Sen12ms(_Section):
+    """SEN12MS on disk needs no settings."""
+
+
+class Dfc2020(_Section):
+    """Places of DFC2020, which comes without georeferencing."""
+
+    block_patches: Count
+
+
+class Folder(_Section):
+    """Code scheme of the user's label rasters."""
+
+    label_scheme: Literal["dfc", "igbp"]
+
+
+class Download(_Section):
+    """Settings of each source."""
+
+    synthetic: Synthetic
+    sen12ms: Sen12ms
+    dfc2020: Dfc2020
+    folder: Folder
+
+
+class Tile(_Section):
+    """How patches become tiles; fields as ``data.tiles.TileRules``."""
+
+    size_px: Annotated[int, Field(ge=8)]
+    stride_px: Count
+    max_invalid_share: Share
+    min_label_share: Share
+    min_class_share: Share
+    shard_mib: Count
+
+
+class Split(_Section):
+    """Which places train, select and test."""
+
+    protocol: Literal["A", "B", "places"]
+    val_frac: OpenShare
+    test_frac: OpenShare
+
+
+class Pretrain(_Section):
+    """Optimisation of every pre-training."""
+
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    learning_rate: Rate
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_steps: Annotated[int, Field(ge=0)]
+    val_frac: OpenShare
+    augment: Literal["none", "d4", "d4_crop"]
+    crop_px: Annotated[int, Field(ge=8)]
+
+
+class Arm(_Section):
+    """One row of the ablation."""
+
+    method: Name
+    encoder: Name
+    inputs: Several[Sensor]
+    fusion: Literal["single", "early", "late"]
+
+    @model_validator(mode="after")
+    def _fusion_fits_inputs(self) -> Self:
+        needed = 1 if self.fusion == "single" else 2
+        if len(self.inputs) != needed:
+            raise ValueError(
+                f"fusion {self.fusion} needs {needed} input(s), got "
+                f"{', '.join(self.inputs)}"
+            )
+        return self
+
+
+class Finetune(_Section):
+    """The headline experiment, and the budget of every supervised trial."""
+
+    arm: Name
+    task: Name
+    label_frac: LabelFrac
+    learning_rates: Several[Rate]
+    steps: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    eval_every: Count
+    augment: Literal["none", "d4"]
+
+
+class Grid(_Section):
+    """Axes of the ablation."""
+
+    arms: Several[Name]
+    tasks: Several[Name]
+    label_fracs: Several[LabelFrac]
+
+
+Options = dict[str, str | int | float | bool]
+
+
+class Params(_Section):
+    """The whole of params.yaml."""
+
+    seed: Seed
+    seeds: Several[Seed]
+    device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["float32", "bfloat16"]
+    sources: Sources
+    download: Download
+    tile: Tile
+    split: Split
+    pretrain: Pretrain
+    methods: dict[Name, Options]
+    encoders: dict[Name, Options]
+    arms: dict[Name, Arm]
+    finetune: Finetune
+    grid: Grid
+
+    def arm_settings(self, name: str) -> dict[str, Any]:
+        """Everything that makes an arm's encoder, as ``train.arms.ArmConfig`` takes it.
+
+        Args:
+            name: Name of the arm.
+
+        Returns:
+            The fields of ``ArmConfig``.
+        """
+        arm = self.arms[name]
+        return {
+            **arm.model_dump(),
+            "method_options": self.methods[arm.method],
+            "encoder_options": self.encoders[arm.encoder],
+            "seed": self.seed,
+        }
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        for folder, names in (("methods", self.methods), ("models", self.encoders)):
+            for name in names:
+                _require(folder, name, _modules(folder))
+        for task in (*self.grid.tasks, self.finetune.task):
+            key = "finetune.task" if task == self.finetune.task else "grid.tasks"
+            _require(key, task, _modules("tasks"))
+        for arm_name, arm in self.arms.items():
+            _require(f"arms.{arm_name}.method", arm.method, self.methods)
+            _require(f"arms.{arm_name}.encoder", arm.encoder, self.encoders)
+        for arm_name in (*self.grid.arms, self.finetune.arm):
+            key = "finetune.arm" if arm_name == self.finetune.arm else "grid.arms"
+            _require(key, arm_name, self.arms)
+        for role, source in self.sources:
+            if not source.path.exists():
+                raise ValueError(
+                    f"sources.{role}.path must exist, got {source.path}; give the "
+                    "folder of the rasters (for synthetic: the simulator's code)"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        if self.pretrain.augment == "d4_crop" and (
+            self.pretrain.crop_px > self.tile.size_px
+        ):
+            raise ValueError(
+                f"pretrain.crop_px must be <= tile.size_px {self.tile.size_px}, got "
+                f"{self.pretrain.crop_px}"
+            )
+        if self.download.synthetic.patch_px < self.tile.size_px:
+            raise ValueError(
+                f"tile.size_px must be <= download.synthetic.patch_px "
+                f"{self.download.synthetic.patch_px}, got {self.tile.size_px}"
+            )
+        if self.finetune.eval_every > self.finetune.steps:
+            raise ValueError(
+                f"finetune.eval_every must be <= finetune.steps {self.finetune.steps}, "
+                f"got {self.finetune.eval_every}"
+            )
+        return self
+
+
+def _modules(folder: str) -> list[str]:
+    files = (Path(__file__).parent / folder).glob("[!_]*.py")
+    return sorted(file.stem for file in files)
+
+
+def _require(key: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise ValueError(f"{key} must be one of {', '.join(known)}, got {name!r}")
+
+
+def load_params(file: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml.
+
+    Args:
+        file: YAML file.
+
+    Returns:
+        The params.
+
+    Raises:
+        ParamsError: If a key is unknown or missing or a value is out of range; one
+            line a fault with the key, the rule, the value and a remedy.
+    """
+    try:
+        return Params.model_validate(yaml.safe_load(file.read_text()))
+    except ValidationError as error:
+        lines = [f"{file}: {_explain(fault)}" for fault in error.errors()]
+        raise ParamsError("\n".join(lines)) from error
+
+
+def _explain(fault: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+    if fault["type"] == "extra_forbidden":
+        valid = ", ".join(_valid_keys(fault["loc"][:-1]))
+        return f"unknown key {key}; valid keys there: {valid}; mend or remove it"
+    if fault["type"] == "missing":
+        return f"{key} is missing; add it (presets/ shows every key)"
+    rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not key:
+        return f"{rule}; mend it in {Path('params.yaml')}"
+    value = fault["input"]
+    shown = f", got {value!r}" if not isinstance(value, dict) else ""
+    return f"{key} {rule.replace('should', 'must')}{shown}; set it with -S {key}=VALUE"
+
+
+def _valid_keys(path: tuple[int | str, ...]) -> list[str]:
+    model: Any = Params
+    for part in path:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            model = model.model_fields[str(part)].annotation
+        else:  # a mapping of free names: its values share one model
+            model = model.__args__[1]
+    return list(model.model_fields)

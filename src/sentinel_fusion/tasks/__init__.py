@@ -1,0 +1,1 @@
+"""Downstream tasks; a module's name is the task's name in params.yaml."""

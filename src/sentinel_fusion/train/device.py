@@ -1,0 +1,49 @@
+"""Device, precision and repeatability of training."""
+
+import os
+from contextlib import AbstractContextManager
+
+import torch
+
+
+def pick_device(name: str) -> torch.device:
+    """The device to train on.
+
+    Args:
+        name: "auto" for CUDA where there is one, else "cpu" or "cuda".
+
+    Returns:
+        The device.
+
+    Raises:
+        ValueError: If CUDA is asked for and absent.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            "device cuda needs a CUDA device, got none; set device to auto"
+        )
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def make_deterministic() -> None:
+    """Make repeated runs on one machine give the same numbers, or raise."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(mode=True)
+    torch.backends.cudnn.benchmark = False
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Autocast to the wanted precision.
+
+    Args:
+        device: Where the work runs.
+        precision: "float32" or "bfloat16".
+
+    Returns:
+        Context in which forward passes run.
+    """
+    return torch.autocast(
+        device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"
+    )

@@ -1,0 +1,185 @@
+"""One supervised fit: fixed steps, the best step on validation tiles kept."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, Integer, Shaped
+from torch import Tensor
+
+from sentinel_fusion.train.checkpoint import State
+from sentinel_fusion.train.learners import Learner
+from sentinel_fusion.train.optim import cosine_schedule
+
+_WARMUP_SHARE = 0.1
+
+
+class Task(Protocol):
+    """What every task module ``tasks/<name>.py`` offers to a fit."""
+
+    loss: Callable[[Tensor, Tensor], Tensor]
+    probabilities: Callable[[Tensor], Tensor]
+    selection_score: Callable[[np.ndarray, np.ndarray], float]
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Budget of a fit, the same for every arm.
+
+    Args:
+        steps: Optimiser steps.
+        batch_size: Tiles a step; cut to the number of labelled tiles where fewer.
+        weight_decay: Decoupled weight decay of AdamW.
+        eval_every: Steps between validations.
+    """
+
+    steps: int
+    batch_size: int
+    weight_decay: float
+    eval_every: int
+
+
+@dataclass(frozen=True)
+class FitData:
+    """Labelled tiles to train on and to select by.
+
+    Args:
+        train_rows: The label subset.
+        val_rows: Tiles of the validation places.
+        targets: Target of every tile of the store.
+    """
+
+    train_rows: Integer[np.ndarray, " train"]
+    val_rows: Integer[np.ndarray, " val"]
+    targets: Int64[np.ndarray, "tiles ..."]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Outcome of a fit.
+
+    Args:
+        val_score: Best selection score on the validation tiles.
+        best: State of the learner at that step.
+        curve: A row a validation: step, training loss, validation score.
+    """
+
+    val_score: float
+    best: State
+    curve: list[dict[str, float]]
+
+
+def fit(
+    learner: Learner,
+    task: Task,
+    data: FitData,
+    settings: FitSettings,
+    *,
+    learning_rate: float,
+    seed: int,
+) -> Fit:
+    """Train a learner and leave it in its best state.
+
+    Args:
+        learner: Learner to train.
+        task: Loss and selection score.
+        data: Labelled tiles.
+        settings: Budget.
+        learning_rate: Peak rate of AdamW.
+        seed: Seed of order and augmentation.
+
+    Returns:
+        Score, state and curve.
+
+    Raises:
+        FloatingPointError: If the loss is not finite.
+    """
+    optimizer = torch.optim.AdamW(
+        learner.trained.parameters(),
+        lr=learning_rate,
+        weight_decay=settings.weight_decay,
+    )
+    schedule = cosine_schedule(
+        optimizer,
+        total_steps=settings.steps,
+        warmup_steps=round(_WARMUP_SHARE * settings.steps),
+    )
+    generator = torch.Generator().manual_seed(seed)
+    targets = torch.from_numpy(data.targets)
+    best = Fit(val_score=-np.inf, best={}, curve=[])
+    losses: list[float] = []
+    order = _endless_order(len(data.train_rows), settings, generator)
+    for step, chosen in enumerate(order, start=1):
+        rows = data.train_rows[chosen]
+        logits = learner.training_logits(rows, generator)
+        wanted = targets[torch.from_numpy(rows)].to(logits.device)
+        loss = task.loss(logits, wanted)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"training loss must be finite, got {loss.item()} at step {step} with "
+                f"learning rate {learning_rate}; lower finetune.learning_rates"
+            )
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        losses.append(float(loss.detach()))
+        if step % settings.eval_every == 0 or step == settings.steps:
+            score = validate(learner, task, data)
+            best.curve.append(
+                {"step": step, "loss": float(np.mean(losses)), "val_score": score}
+            )
+            losses.clear()
+            if score > best.val_score:
+                state = copy.deepcopy(learner.trained.state_dict())
+                best = Fit(val_score=score, best=state, curve=best.curve)
+    learner.trained.load_state_dict(best.best)
+    return best
+
+
+def validate(learner: Learner, task: Task, data: FitData) -> float:
+    """Selection score on the validation tiles.
+
+    Args:
+        learner: Learner to judge.
+        task: Selection score.
+        data: Validation tiles and targets.
+
+    Returns:
+        The score, higher is better.
+    """
+    probability = predict(learner, task, data.val_rows)
+    return task.selection_score(probability, data.targets[data.val_rows])
+
+
+def predict(
+    learner: Learner, task: Task, rows: Integer[np.ndarray, " tiles"]
+) -> Float[np.ndarray, "tiles outputs"]:
+    """Probabilities of some tiles.
+
+    Args:
+        learner: Learner to ask.
+        task: Turns logits into probabilities.
+        rows: Tiles.
+
+    Returns:
+        One row a tile.
+    """
+    return task.probabilities(learner.logits(rows)).cpu().numpy()
+
+
+def _endless_order(
+    num_tiles: int, settings: FitSettings, generator: torch.Generator
+) -> list[Shaped[np.ndarray, " batch"]]:
+    batch_size = min(settings.batch_size, num_tiles)
+    passes = -(-settings.steps * batch_size // num_tiles)
+    order = torch.cat(
+        [torch.randperm(num_tiles, generator=generator) for _ in range(passes)]
+    ).numpy()
+    return [
+        order[step * batch_size : (step + 1) * batch_size]
+        for step in range(settings.steps)
+    ]

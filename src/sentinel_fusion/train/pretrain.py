@@ -1,0 +1,213 @@
+"""The pre-training loop: plain PyTorch, resumable after every epoch."""
+
+import logging
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from sentinel_fusion.data.augment import Augment
+from sentinel_fusion.data.loader import Batch, BatchLoader
+from sentinel_fusion.metrics.retrieval import feature_sd, retrieval_top_k
+from sentinel_fusion.train.checkpoint import Checkpoints, State
+from sentinel_fusion.train.device import autocast
+from sentinel_fusion.train.optim import cosine_schedule
+
+_LOG = logging.getLogger(__name__)
+_STATE = "pretrain"
+Curve = list[dict[str, float]]
+
+
+class Method(Protocol):
+    """What every trained method built by ``methods/<name>.py`` offers."""
+
+    def training_loss(self, images: Batch) -> Tensor:
+        """Loss of a batch."""
+        ...
+
+    def project(self, images: Batch) -> tuple[Tensor, Tensor]:
+        """Projections of the two views of a batch."""
+        ...
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """Budget and optimisation of a pre-training.
+
+    Args:
+        epochs: Passes over the training tiles.
+        batch_size: Tiles a step; cut to the number of tiles where there are fewer.
+        learning_rate: Peak rate of AdamW.
+        weight_decay: Decoupled weight decay.
+        warmup_steps: Steps of linear warm-up.
+        seed: Seed of order and augmentation.
+        precision: "float32" or "bfloat16".
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    warmup_steps: int
+    seed: int
+    precision: str
+
+
+@dataclass(frozen=True)
+class PretrainData:
+    """Tiles to train and to watch.
+
+    Args:
+        loader: Reads both.
+        train_rows: Tiles to train on.
+        val_rows: Tiles of other places, for retrieval.
+        tile_ids: Name of every tile of the store, for error messages.
+        augment: Changes a batch with draws from a generator.
+    """
+
+    loader: BatchLoader
+    train_rows: Integer[np.ndarray, " train"]
+    val_rows: Integer[np.ndarray, " val"]
+    tile_ids: np.ndarray
+    augment: Augment
+
+
+def pretrain(
+    method: nn.Module,
+    data: PretrainData,
+    settings: PretrainSettings,
+    device: torch.device,
+    checkpoints: Checkpoints,
+) -> Curve:
+    """Train a method in place.
+
+    Every epoch draws its order and augmentation from a generator seeded with the epoch,
+    so that a run that went on from a checkpoint ends with the same weights.
+
+    Args:
+        method: Method with ``training_loss`` and ``project``; moved to the device.
+        data: Tiles to train and to watch.
+        settings: Budget and optimisation.
+        device: Where to train.
+        checkpoints: Where an interrupted run goes on from.
+
+    Returns:
+        A row an epoch: loss, learning rate, retrieval and feature deviation.
+    """
+    method.to(device)
+    batch_size = min(settings.batch_size, len(data.train_rows))
+    steps_an_epoch = len(data.train_rows) // batch_size
+    optimizer = torch.optim.AdamW(
+        method.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+    )
+    schedule = cosine_schedule(
+        optimizer,
+        total_steps=settings.epochs * steps_an_epoch,
+        warmup_steps=settings.warmup_steps,
+    )
+    curve: Curve = []
+    state = checkpoints.load(_STATE)
+    if state is not None:
+        method.load_state_dict(state["method"])
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+        curve = state["curve"]
+        _LOG.info("pre-training goes on after epoch %d", len(curve))
+    bar = tqdm(
+        total=settings.epochs * steps_an_epoch * batch_size,
+        initial=len(curve) * steps_an_epoch * batch_size,
+        unit="pair",
+        disable=None,
+    )
+    for epoch in range(len(curve), settings.epochs):
+        method.train()
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
+        order = torch.randperm(len(data.train_rows), generator=generator).numpy()
+        losses = []
+        for step in range(steps_an_epoch):
+            rows = data.train_rows[order[step * batch_size : (step + 1) * batch_size]]
+            images = data.augment(data.loader.load(rows), generator)
+            with autocast(device, settings.precision):
+                loss = method.training_loss(images)  # type: ignore[operator]
+            _refuse_non_finite(loss, epoch * steps_an_epoch + step, data, rows)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.detach())
+            bar.update(batch_size)
+        curve.append(
+            {
+                "epoch": epoch + 1,
+                "step": (epoch + 1) * steps_an_epoch,
+                "loss": float(torch.stack(losses).mean()),
+                "learning_rate": float(schedule.get_last_lr()[0]),
+                **watch(method, data, settings),
+            }
+        )
+        bar.set_postfix(loss=curve[-1]["loss"], top1=curve[-1]["retrieval_top1"])
+        if checkpoints.is_due():
+            checkpoints.save(_STATE, _state(method, optimizer, schedule, curve))
+    bar.close()
+    return curve
+
+
+def watch(
+    method: nn.Module, data: PretrainData, settings: PretrainSettings
+) -> dict[str, float]:
+    """Retrieval across sensors and spread of the projections on the watched tiles.
+
+    Args:
+        method: Method with ``project``.
+        data: Tiles to watch.
+        settings: Batch size and precision.
+
+    Returns:
+        "retrieval_top1", "retrieval_top5", "retrieval_chance" and "feature_sd".
+    """
+    method.eval()
+    projections: tuple[list[Tensor], list[Tensor]] = ([], [])
+    device = next(method.parameters()).device
+    with torch.no_grad(), autocast(device, settings.precision):
+        for images in data.loader.iterate(data.val_rows, settings.batch_size):
+            z: tuple[Float[Tensor, "batch dim"], ...] = method.project(images)  # type: ignore[operator]
+            for collected, part in zip(projections, z, strict=True):
+                collected.append(part.float())
+    z1, z2 = (torch.cat(part) for part in projections)
+    return {
+        "retrieval_top1": retrieval_top_k(z1, z2, 1),
+        "retrieval_top5": retrieval_top_k(z1, z2, 5),
+        "retrieval_chance": 1 / len(z1),
+        "feature_sd": feature_sd(torch.cat([z1, z2])),
+    }
+
+
+def _refuse_non_finite(
+    loss: Tensor, step: int, data: PretrainData, rows: Integer[np.ndarray, " batch"]
+) -> None:
+    if not torch.isfinite(loss):
+        tiles = ", ".join(str(tile) for tile in data.tile_ids[rows])
+        raise FloatingPointError(
+            f"pre-training loss must be finite, got {loss.item()} at step {step}; "
+            f"lower pretrain.learning_rate or look at the batch's tiles: {tiles}"
+        )
+
+
+def _state(
+    method: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LambdaLR,
+    curve: Curve,
+) -> State:
+    return {
+        "method": method.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "schedule": schedule.state_dict(),
+        "curve": curve,
+    }

@@ -1,0 +1,1 @@
+"""One thin script a stage: read params, call the package, write the outs."""

@@ -1,0 +1,24 @@
+"""Refuse a params.yaml with an unknown key or a value out of range."""
+
+import logging
+import sys
+from pathlib import Path
+
+from sentinel_fusion.params import ParamsError, load_params
+
+OUT = Path("data/params_checked")
+
+
+def main() -> None:
+    """Check params.yaml and leave a constant file for the other stages to wait for."""
+    try:
+        load_params()
+    except ParamsError as error:
+        sys.exit(str(error))
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text("params.yaml has been checked\n")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    main()

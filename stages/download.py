@@ -1,0 +1,47 @@
+"""Bring a role's rasters within reach and list them in a manifest."""
+
+import importlib
+import logging
+import shutil
+import sys
+from pathlib import Path
+
+from sentinel_fusion.data.patches import write_manifest
+from sentinel_fusion.params import load_params
+
+_LOG = logging.getLogger(__name__)
+
+
+def main(role: str) -> None:
+    """Prepare a role's source.
+
+    Args:
+        role: "pretrain" or "labelled".
+    """
+    params = load_params()
+    source = getattr(params.sources, role)
+    settings = getattr(params.download, source.source).model_dump()
+    raw = Path("data/raw") / role
+    shutil.rmtree(raw, ignore_errors=True)
+    raw.mkdir(parents=True)
+    module = importlib.import_module(f"sentinel_fusion.data.sources.{source.source}")
+    patches = module.prepare(
+        source.path,
+        raw,
+        role=role,
+        seed=params.seed,
+        **settings,
+    )
+    write_manifest(patches, raw / "patches.csv")
+    _LOG.info(
+        "%s: %d patches in %d places from %s",
+        role,
+        len(patches),
+        len({patch.place_id for patch in patches}),
+        source.source,
+    )
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    main(sys.argv[1])
