@@ -34,7 +34,7 @@ def write_cell(arm: str, task_name: str, label_frac: float, out: Path) -> None:
         out: Folder to write to.
     """
     params = load_params()
-    make_deterministic()
+    make_deterministic(params.finetune.threads)
     device = pick_device(params.device)
     task = importlib.import_module(f"sentinel_fusion.tasks.{task_name}")
     encoder, normalisation = load_encoder(Path("models/pretrained") / arm)
@@ -48,7 +48,7 @@ def write_cell(arm: str, task_name: str, label_frac: float, out: Path) -> None:
         val_rows=np.flatnonzero(split == "val"),
         test_rows=np.flatnonzero(split == "test"),
         label_orders={
-            seed: orders.loc[orders["seed"] == seed, "row"].to_numpy()
+            seed: orders.loc[orders["seed"] == seed, "row"].to_numpy(copy=True)
             for seed in params.seeds
         },
     )

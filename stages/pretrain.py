@@ -32,7 +32,7 @@ def main(name: str) -> None:
         name: Name of the arm.
     """
     params = load_params()
-    make_deterministic()
+    make_deterministic(params.pretrain.threads)
     config = ArmConfig(**params.arm_settings(name))
     method = build_method(config)
     store = TileStore(Path("data/tiles/pretrain"))

@@ -7,7 +7,7 @@ encoder accepts is checked where it is built, by the check_arms stage.
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -20,11 +20,17 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+_ENTRIES = {
+    "methods": "\ndef build(",
+    "models": "\ndef build(",
+    "tasks": "\ndef targets(",
+}
+"""What a module must define to be chosen by its name."""
 Share = Annotated[float, Field(ge=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
 LabelFrac = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Seed = Annotated[int, Field(ge=0, strict=True)]
 Rate = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Sensor = Literal["s1", "s2"]
@@ -107,7 +113,7 @@ class Tile(_Section):
     size_px: Annotated[int, Field(ge=8)]
     stride_px: Count
     max_invalid_share: Share
-    min_label_share: Share
+    min_label_share: Annotated[float, Field(gt=0, le=1)]
     min_class_share: Share
     shard_mib: Count
 
@@ -129,7 +135,8 @@ class Pretrain(_Section):
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_steps: Annotated[int, Field(ge=0)]
     val_frac: OpenShare
-    augment: Literal["none", "d4", "d4_crop"]
+    threads: Count
+    augment: Literal["none", "d4", "crop", "d4_crop"]
     crop_px: Annotated[int, Field(ge=8)]
 
 
@@ -142,7 +149,7 @@ class Arm(_Section):
     fusion: Literal["single", "early", "late"]
 
     @model_validator(mode="after")
-    def _fusion_fits_inputs(self) -> Self:
+    def _fusion_fits_inputs(self) -> "Arm":
         needed = 1 if self.fusion == "single" else 2
         if len(self.inputs) != needed:
             raise ValueError(
@@ -163,6 +170,7 @@ class Finetune(_Section):
     batch_size: Annotated[int, Field(ge=2)]
     weight_decay: Annotated[float, Field(ge=0)]
     eval_every: Count
+    threads: Count
     augment: Literal["none", "d4"]
 
 
@@ -174,7 +182,13 @@ class Grid(_Section):
     label_fracs: Several[LabelFrac]
 
 
-Options = dict[str, str | int | float | bool]
+def _scalar(value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    if not isinstance(value, str | int | float | bool):
+        raise ValueError("must be a string, a number or true/false")
+    return value
+
+
+Options = dict[str, Annotated[Any, AfterValidator(_scalar)]]
 
 
 class Params(_Section):
@@ -213,10 +227,11 @@ class Params(_Section):
         }
 
     @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        for folder, names in (("methods", self.methods), ("models", self.encoders)):
-            for name in names:
-                _require(folder, name, _modules(folder))
+    def _names_exist(self) -> "Params":
+        for name in self.methods:
+            _require("methods", name, _modules("methods"))
+        for name in self.encoders:
+            _require("encoders", name, _modules("models"))
         for task in (*self.grid.tasks, self.finetune.task):
             key = "finetune.task" if task == self.finetune.task else "grid.tasks"
             _require(key, task, _modules("tasks"))
@@ -226,19 +241,11 @@ class Params(_Section):
         for arm_name in (*self.grid.arms, self.finetune.arm):
             key = "finetune.arm" if arm_name == self.finetune.arm else "grid.arms"
             _require(key, arm_name, self.arms)
-        for role, source in self.sources:
-            if not source.path.exists():
-                raise ValueError(
-                    f"sources.{role}.path must exist, got {source.path}; give the "
-                    "folder of the rasters (for synthetic: the simulator's code)"
-                )
         return self
 
     @model_validator(mode="after")
-    def _sizes_fit(self) -> Self:
-        if self.pretrain.augment == "d4_crop" and (
-            self.pretrain.crop_px > self.tile.size_px
-        ):
+    def _sizes_fit(self) -> "Params":
+        if self.pretrain.crop_px > self.tile.size_px:
             raise ValueError(
                 f"pretrain.crop_px must be <= tile.size_px {self.tile.size_px}, got "
                 f"{self.pretrain.crop_px}"
@@ -258,7 +265,8 @@ class Params(_Section):
 
 def _modules(folder: str) -> list[str]:
     files = (Path(__file__).parent / folder).glob("[!_]*.py")
-    return sorted(file.stem for file in files)
+    entry = _ENTRIES[folder]
+    return sorted(file.stem for file in files if entry in file.read_text())
 
 
 def _require(key: str, name: str, known: Collection[str]) -> None:
@@ -266,11 +274,14 @@ def _require(key: str, name: str, known: Collection[str]) -> None:
         raise ValueError(f"{key} must be one of {', '.join(known)}, got {name!r}")
 
 
-def load_params(file: Path = Path("params.yaml")) -> Params:
+def load_params(
+    file: Path = Path("params.yaml"), *, paths_must_exist: bool = True
+) -> Params:
     """Read and check params.yaml.
 
     Args:
         file: YAML file.
+        paths_must_exist: Whether a source's path that is not there is a fault.
 
     Returns:
         The params.
@@ -280,10 +291,19 @@ def load_params(file: Path = Path("params.yaml")) -> Params:
             line a fault with the key, the rule, the value and a remedy.
     """
     try:
-        return Params.model_validate(yaml.safe_load(file.read_text()))
+        params = Params.model_validate(yaml.safe_load(file.read_text()))
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{file} must be YAML: {error}; mend that line") from error
     except ValidationError as error:
         lines = [f"{file}: {_explain(fault)}" for fault in error.errors()]
         raise ParamsError("\n".join(lines)) from error
+    for role, source in params.sources:
+        if paths_must_exist and not source.path.exists():
+            raise ParamsError(
+                f"{file}: sources.{role}.path must exist, got {source.path}; give the "
+                "folder of the rasters (for synthetic: the simulator's code)"
+            )
+    return params
 
 
 def _explain(fault: ErrorDetails) -> str:
@@ -294,11 +314,11 @@ def _explain(fault: ErrorDetails) -> str:
     if fault["type"] == "missing":
         return f"{key} is missing; add it (presets/ shows every key)"
     rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if not key:
-        return f"{rule}; mend it in {Path('params.yaml')}"
+    rule = rule.replace("should", "must")
     value = fault["input"]
-    shown = f", got {value!r}" if not isinstance(value, dict) else ""
-    return f"{key} {rule.replace('should', 'must')}{shown}; set it with -S {key}=VALUE"
+    if not key or isinstance(value, dict):
+        return f"{key} {rule}".strip() + "; mend it there"
+    return f"{key} {rule}, got {value!r}; set it with -S {key}=VALUE"
 
 
 def _valid_keys(path: tuple[int | str, ...]) -> list[str]:

@@ -68,23 +68,26 @@ def build_augment(name: str, crop_px: int | None) -> Augment:
     """The augmentation of a name.
 
     Args:
-        name: "none", "d4" or "d4_crop".
-        crop_px: Edge of the window of "d4_crop".
+        name: "none", "d4", "crop" or "d4_crop".
+        crop_px: Edge of the window of "crop" and "d4_crop".
 
     Returns:
         The augmentation.
 
     Raises:
-        ValueError: If the name is unknown, or "d4_crop" comes without a size.
+        ValueError: If the name is unknown, or a crop comes without a size.
     """
     if name == "none":
         return lambda images, generator: images
     if name == "d4":
         return augment_d4
-    if name != "d4_crop" or crop_px is None:
+    if name not in {"crop", "d4_crop"} or crop_px is None:
         raise ValueError(
-            f"augment must be none, d4 or d4_crop with crop_px, got {name!r}"
+            "augment must be none, d4, or crop or d4_crop with crop_px, got "
+            f"{name!r} with {crop_px}"
         )
+    if name == "crop":
+        return lambda images, generator: random_crop(images, crop_px, generator)
     return lambda images, generator: augment_d4(
         random_crop(images, crop_px, generator), generator
     )

@@ -1,5 +1,6 @@
 """Read the co-located rasters of a patch strip by strip, with checks on their shape."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from jaxtyping import Bool, Float, Shaped, UInt8
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from sentinel_fusion.bands import BANDS, S1_LIMITS_DB, S2_NODATA
@@ -67,9 +69,16 @@ def read_strips(
         The patch's grid, and its strips from the top; none where the patch is lower
         than a tile.
     """
-    with rasterio.open(patch.s1) as s1:
+    with _open(patch.s1) as s1:
         grid = _grid(s1)
     return grid, _iterate(patch, grid, size_px, stride_px)
+
+
+def _open(file: Path) -> rasterio.DatasetReader:
+    with warnings.catch_warnings():
+        # distributed copies of DFC2020 have none; their tiles then have no footprint
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(file)
 
 
 def _grid(raster: rasterio.DatasetReader) -> Grid:
@@ -81,14 +90,15 @@ def _iterate(patch: Patch, grid: Grid, size_px: int, stride_px: int) -> Iterator
     tiles_down = (grid.height_px - size_px) // stride_px + 1
     tiles_a_read = max(1, (_READ_ROWS_PX - size_px) // stride_px + 1)
     with ExitStack() as stack:
-        s1 = stack.enter_context(rasterio.open(patch.s1))
-        s2 = stack.enter_context(rasterio.open(patch.s2))
-        _check_bands(s1, patch.s1, len(BANDS["s1"]), "fc", "VV and VH in dB")
+        s1 = stack.enter_context(_open(patch.s1))
+        s2 = stack.enter_context(_open(patch.s2))
+        _check_bands(s1, patch.s1, len(BANDS["s1"]), "f", "VV and VH in dB")
         _check_bands(s2, patch.s2, len(BANDS["s2"]), "iu", "reflectance x 10000")
         _check_grid(grid, s2, patch.s2, patch.s1)
         label = None
         if patch.label is not None:
-            label = stack.enter_context(rasterio.open(patch.label))
+            label = stack.enter_context(_open(patch.label))
+            _check_kind(label, patch.label, "iu", "land-cover codes")
             _check_grid(grid, label, patch.label, patch.s1)
         for first in range(0, tiles_down, tiles_a_read):
             count = min(tiles_a_read, tiles_down - first)
@@ -145,6 +155,12 @@ def _check_bands(
         raise ValueError(
             f"{file}: expected {count} bands ({meaning}), got {raster.count}"
         )
+    _check_kind(raster, file, kinds, meaning)
+
+
+def _check_kind(
+    raster: rasterio.DatasetReader, file: Path, kinds: str, meaning: str
+) -> None:
     kind = np.dtype(raster.dtypes[0]).kind
     if kind not in kinds:
         wanted = "floating-point" if "f" in kinds else "whole-number"

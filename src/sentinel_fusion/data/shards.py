@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Shaped
@@ -97,7 +97,7 @@ class ShardWriter:
             },
         )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ShardWriter":
         """The writer itself."""
         return self
 

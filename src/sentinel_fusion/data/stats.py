@@ -64,7 +64,8 @@ def _summarise(
     mean = float(values @ counts) / total
     variance = float(((values - mean) ** 2) @ counts) / total
     cumulative = np.cumsum(counts)
-    summary = {"mean": mean, "sd": variance**0.5}
+    is_constant = np.count_nonzero(counts) == 1  # rounding would leave a tiny sd
+    summary = {"mean": mean, "sd": 0.0 if is_constant else variance**0.5}
     for percent in PERCENTILES:
         code = int(np.searchsorted(cumulative, percent / 100 * total))
         summary[f"p{percent}"] = float(values[code])

@@ -72,7 +72,12 @@ def write_tiles(
 
     Returns:
         Counts: "accepted", and one a reason of rejection.
+
+    Raises:
+        FileExistsError: If the store is there already.
     """
+    if folder.exists():
+        raise FileExistsError(f"{folder} must not exist; remove it to tile anew")
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

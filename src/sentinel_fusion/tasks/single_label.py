@@ -32,7 +32,7 @@ def targets(index: pd.DataFrame) -> Int64[np.ndarray, " tiles"]:
     Returns:
         Classes 0..7.
     """
-    return index["majority"].to_numpy(np.int64)
+    return index["majority"].to_numpy(np.int64, copy=True)
 
 
 def loss(

@@ -3,7 +3,7 @@
 import copy
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ from sentinel_fusion.train.learners import (
 )
 
 
+@runtime_checkable
 class CellTask(Task, Protocol):
     """What every task module ``tasks/<name>.py`` offers to a cell."""
 

@@ -27,8 +27,13 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def make_deterministic() -> None:
-    """Make repeated runs on one machine give the same numbers, or raise."""
+def make_deterministic(threads: int) -> None:
+    """Make repeated runs on one machine give the same numbers, or raise.
+
+    Args:
+        threads: CPU threads of one operation; sums are split by it.
+    """
+    torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(mode=True)
     torch.backends.cudnn.benchmark = False

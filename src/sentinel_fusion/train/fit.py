@@ -1,9 +1,8 @@
 """One supervised fit: fixed steps, the best step on validation tiles kept."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,12 +16,21 @@ from sentinel_fusion.train.optim import cosine_schedule
 _WARMUP_SHARE = 0.1
 
 
+@runtime_checkable
 class Task(Protocol):
     """What every task module ``tasks/<name>.py`` offers to a fit."""
 
-    loss: Callable[[Tensor, Tensor], Tensor]
-    probabilities: Callable[[Tensor], Tensor]
-    selection_score: Callable[[np.ndarray, np.ndarray], float]
+    def loss(self, logits: Tensor, wanted: Tensor) -> Tensor:
+        """Loss of a batch."""
+        ...
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Probabilities of some tiles."""
+        ...
+
+    def selection_score(self, probability: np.ndarray, wanted: np.ndarray) -> float:
+        """What the step is chosen by, higher is better."""
+        ...
 
 
 @dataclass(frozen=True)

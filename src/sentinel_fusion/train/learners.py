@@ -1,6 +1,6 @@
 """The two uses of an encoder, behind one interface: fine-tuned and frozen."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ USES = ("finetuned", "frozen")
 Rows = Integer[np.ndarray, " tiles"]
 
 
+@runtime_checkable
 class Learner(Protocol):
     """A classifier that a supervised fit trains."""
 
@@ -137,7 +138,7 @@ def frozen_features(
     loader: BatchLoader,
     *,
     num_tiles: int,
-    scale_rows: Rows,
+    scale_rows: Integer[np.ndarray, " reference"],
     batch_size: int,
 ) -> Float[Tensor, "tiles features"]:
     """Features of every tile, normalisation and dropout layers in evaluation mode.

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ _STATE = "pretrain"
 Curve = list[dict[str, float]]
 
 
+@runtime_checkable
 class Method(Protocol):
     """What every trained method built by ``methods/<name>.py`` offers."""
 

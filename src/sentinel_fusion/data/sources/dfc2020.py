@@ -42,11 +42,8 @@ def list_patches(folder: Path, *, with_labels: bool, block_patches: int) -> list
     """
     patches = []
     for group in GROUPS:
-        found = [
-            (match, s1)
-            for s1 in (folder / f"ROIs0000_{group}").glob("s1_*/*.tif")
-            if (match := _S1_FILE.fullmatch(s1.name))
-        ]
+        files = (folder / f"ROIs0000_{group}").glob("s1_*/*.tif")
+        found = [(_parse(s1), s1) for s1 in files]
         found.sort(key=lambda f: (int(f[0]["scene"]), int(f[0]["patch"])))
         has_scenes = len({match["scene"] for match, _ in found}) > 1
         for match, s1 in found:
@@ -63,6 +60,16 @@ def list_patches(folder: Path, *, with_labels: bool, block_patches: int) -> list
             "point sources.<role>.path in params.yaml at the data set's top folder"
         )
     return patches
+
+
+def _parse(s1: Path) -> re.Match[str]:
+    match = _S1_FILE.fullmatch(s1.name)
+    if match is None:
+        raise MissingRastersError(
+            f"{s1} is not a DFC2020 name; expected ROIs0000_<group>_s1_<scene>"
+            "_p<patch>.tif; rename or remove it"
+        )
+    return match
 
 
 def _patch(match: re.Match[str], s1: Path, place: str, with_labels: bool) -> Patch:

@@ -43,7 +43,9 @@ def list_patches(folder: Path, *, with_labels: bool, label_scheme: str) -> list[
             label_scheme=label_scheme,
         )
         for s1 in radar
-        for name in ["-".join(s1.parent.relative_to(folder).parts) or folder.name]
+        for name in [
+            "-".join(s1.parent.relative_to(folder).parts) or folder.resolve().name
+        ]
     ]
 
 

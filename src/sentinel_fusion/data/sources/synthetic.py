@@ -63,4 +63,6 @@ def prepare(
         patch_px=size.patch_px,
         workers=size.workers,
     )
-    return dfc2020.list_patches(raw, with_labels=True, block_patches=1)
+    return dfc2020.list_patches(
+        raw, with_labels=True, block_patches=size.patches_per_place
+    )

@@ -1,0 +1,47 @@
+# make repro: environment + pipeline; make test: environment + tests.
+PYTHON ?= python3
+JOBS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help env repro test test-slow lint bench
+
+help:
+	@echo "make repro      install into $(VENV) and run the pipeline (JOBS=$(JOBS) cells at once)"
+	@echo "make test       install into $(VENV) and run the tests"
+	@echo "make test-slow  the tests that take longer"
+	@echo "make lint       ruff and mypy"
+	@echo "make bench      the benchmarks"
+
+env: $(VENV)/installed
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "error: Python 3.11 or newer is needed; install it or run make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "environment: creating $(VENV) and installing requirements.lock (some minutes the first time)"
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "error: $(PYTHON) -m venv failed; install the venv module of your Python" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock >$(VENV)/install.log 2>&1 && \
+	 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . >>$(VENV)/install.log 2>&1 || \
+	  { echo "error: pip could not install requirements.lock; is a package registry reachable? details: $(VENV)/install.log" >&2; exit 1; }
+	@touch $@
+
+repro: env
+	@echo "pipeline: dvc repro, $(JOBS) cells at once"
+	@PYTHONPATH=src $(BIN)/python -m sentinel_fusion.repro --jobs $(JOBS)
+	@echo "done. plots: metrics/figures/ (or dvc plots show); metrics: metrics/headline.json, metrics/ablation.json, metrics/scores.csv"
+
+test: env
+	@echo "tests: pytest"
+	@$(BIN)/python -m pytest
+
+test-slow: env
+	@echo "slow tests: pytest -m slow"
+	@$(BIN)/python -m pytest -m slow
+
+lint: env
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: env
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; PYTHONPATH=src $(BIN)/python $$file || exit 1; done

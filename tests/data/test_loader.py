@@ -1,0 +1,135 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.builders import s1_pixels, write_folder_scene, write_raster
+
+from sentinel_fusion.bands import S1_BANDS, S2_BANDS
+from sentinel_fusion.data.loader import BatchLoader, TileStore
+from sentinel_fusion.data.sources.folder import list_patches
+from sentinel_fusion.data.stats import Normalisation
+from sentinel_fusion.data.tiles import TileRules, write_tiles
+
+RULES = TileRules(
+    size_px=16,
+    stride_px=16,
+    max_invalid_share=0.5,
+    min_label_share=0.5,
+    min_class_share=0.1,
+    shard_mib=1,
+)
+NORMALISATION = Normalisation(
+    mean={"s1": [-10.0, -20.0], "s2": [1000.0] * len(S2_BANDS)},
+    sd={"s1": [2.0, 4.0], "s2": [10.0] * len(S2_BANDS)},
+)
+ALL = np.arange(4)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> TileStore:
+    """Four tiles of a scene of 32 px; the first radar pixel is missing in VH."""
+    scene = tmp_path / "scene"
+    write_folder_scene(scene)
+    s1 = s1_pixels(32).astype(np.float32)
+    s1[1, 0, 0] = np.nan
+    write_raster(scene / "s1.tif", s1)
+    patches = list_patches(scene, with_labels=False, label_scheme="dfc")
+    folder = tmp_path / "tiles"
+    write_tiles(patches, folder, RULES, with_labels=False, progress=lambda: None)
+    return TileStore(folder)
+
+
+def _loader(store: TileStore, *sensors: str) -> BatchLoader:
+    return BatchLoader(store, sensors, NORMALISATION, torch.device("cpu"))
+
+
+def test_radar_batch_is_decibels_less_mean_by_deviation(store: TileStore) -> None:
+    images = _loader(store, "s1").load(np.array([3]))["s1"]
+    vv, vh = images[0, :, 2, 5].tolist()  # row 16 + 2, column 16 + 5: -0.18 - 0.021 dB
+    assert vv == pytest.approx((-10.20 - -10) / 2, abs=1e-5)
+    assert vh == pytest.approx((-15.20 - -20) / 4, abs=1e-5)
+
+
+def test_optical_batch_is_reflectance_less_mean_by_deviation(store: TileStore) -> None:
+    images = _loader(store, "s2").load(np.array([1]))["s2"]
+    b01, b12 = images[0, [0, 12], 2, 5].tolist()  # row 2, column 16 + 5
+    assert b01 == pytest.approx((1000 + 2 + 21 - 1000) / 10)
+    assert b12 == pytest.approx((1000 + 1200 + 2 + 21 - 1000) / 10)
+
+
+def test_missing_radar_pixel_gets_the_band_mean(store: TileStore) -> None:
+    images = _loader(store, "s1").load(np.array([0]))["s1"]
+    assert images[0, 1, 0, 0] == 0
+    assert images[0, 1, 0, 1] == pytest.approx((-15.0 - -20) / 4, abs=0.002)
+
+
+def test_normalised_tiles_have_zero_mean_and_unit_deviation(store: TileStore) -> None:
+    loader = BatchLoader(store, ("s2",), store.normalisation, torch.device("cpu"))
+    images = loader.load(ALL)["s2"].to(torch.float64)
+    zeros, ones = torch.zeros(13).double(), torch.ones(13).double()
+    torch.testing.assert_close(images.mean((0, 2, 3)), zeros, rtol=0, atol=1e-4)
+    torch.testing.assert_close(
+        images.std((0, 2, 3), correction=0), ones, rtol=0, atol=1e-4
+    )
+
+
+def test_batch_holds_the_wanted_sensors_only(store: TileStore) -> None:
+    assert set(_loader(store, "s2").load(ALL)) == {"s2"}
+    assert set(_loader(store, "s1", "s2").load(ALL)) == {"s1", "s2"}
+
+
+@pytest.mark.parametrize(("sensor", "bands"), [("s1", S1_BANDS), ("s2", S2_BANDS)])
+def test_batch_is_float32_and_channels_last(
+    store: TileStore, sensor: str, bands: tuple[str, ...]
+) -> None:
+    images = _loader(store, sensor).load(ALL)[sensor]
+    assert images.shape == (4, len(bands), 16, 16)
+    assert images.dtype == torch.float32
+    assert images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_order_of_rows_is_kept_and_rows_may_repeat(store: TileStore) -> None:
+    loader = _loader(store, "s2")
+    everything = loader.load(ALL)["s2"]
+    some = loader.load(np.array([2, 0, 2]))["s2"]
+    assert torch.equal(some, everything[[2, 0, 2]])
+
+
+def test_store_reads_the_stored_integers(store: TileStore) -> None:
+    assert store.read("s2", np.array([3]))[0, 0, 0].tolist() == [
+        1000 + 100 * band + 32 for band in range(13)
+    ]
+    assert store.read("s1", np.array([0]))[0, 0, 0].tolist() == [-1000, -32768]
+
+
+def test_store_knows_its_length_and_index(store: TileStore) -> None:
+    assert len(store) == 4
+    index = store.index(["tile_id", "row_px"])
+    assert index.columns.tolist() == ["tile_id", "row_px"]
+    assert index["row_px"].tolist() == [0, 0, 16, 16]
+
+
+def test_folder_that_is_no_store_is_refused_with_the_stage_to_run(
+    tmp_path: Path,
+) -> None:
+    message = r"labelled is no tile store; run `dvc repro tile@labelled`"
+    with pytest.raises(FileNotFoundError, match=message):
+        TileStore(tmp_path / "labelled")
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "sizes"), [(1, [1, 1, 1]), (2, [2, 1]), (3, [3]), (9, [3])]
+)
+def test_batches_follow_the_rows_and_the_last_may_be_smaller(
+    store: TileStore, batch_size: int, sizes: list[int]
+) -> None:
+    loader = _loader(store, "s2")
+    rows = np.array([3, 1, 0])
+    batches = [batch["s2"] for batch in loader.iterate(rows, batch_size)]
+    assert [len(images) for images in batches] == sizes
+    assert torch.equal(torch.cat(batches), loader.load(rows)["s2"])
+
+
+def test_no_rows_give_no_batch(store: TileStore) -> None:
+    assert list(_loader(store, "s2").iterate(ALL[:0], 2)) == []

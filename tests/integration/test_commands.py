@@ -1,0 +1,183 @@
+"""The user's commands in a temporary clone, on tiny data."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+from tests.integration.conftest import Clone, Params, shrink
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_first_repro_leaves_metrics_and_figures(clone: Clone) -> None:
+    names = ("headline.json", "ablation.json", "scores.csv", "label_efficiency.json")
+    metrics = clone.folder / "metrics"
+    figures = metrics / "figures" / "label_efficiency_single_label"
+    assert all((metrics / name).stat().st_size for name in names)
+    assert all(figures.with_suffix(s).stat().st_size for s in (".svg", ".png"))
+
+
+def test_a_second_repro_runs_nothing(clone: Clone) -> None:
+    assert clone.stages_run_by("dvc", "repro") == set()
+
+
+def test_the_parallel_runner_finds_nothing_left_to_do(clone: Clone) -> None:
+    command = (sys.executable, "-m", "sentinel_fusion.repro", "--jobs", "2")
+    assert clone.stages_run_by(*command) == set()
+
+
+def test_the_parallel_runner_gives_the_same_scores(
+    clone: Clone, tmp_path: Path
+) -> None:
+    other = Clone(tmp_path)
+    other.edit_params(shrink)
+    other.commit("tiny params")
+    other.run(sys.executable, "-m", "sentinel_fusion.repro", "--jobs", "2")
+    scores = "metrics/scores.csv"
+    assert (other.folder / scores).read_text() == (clone.folder / scores).read_text()
+
+
+def test_adding_a_fraction_runs_its_cells_only(clone: Clone) -> None:
+    clone.edit_params(lambda params: params["grid"]["label_fracs"].append(0.75))
+    assert clone.stages_run_by("dvc", "repro") == {
+        "check_params",
+        "grid@late-single_label-0.75",
+        "grid@dual_simclr-single_label-0.75",
+        "evaluate",
+        "ablation",
+    }
+
+
+def test_removing_a_fraction_prunes_its_cells(clone: Clone) -> None:
+    clone.edit_params(lambda params: params["grid"]["label_fracs"].remove(0.5))
+    assert clone.stages_run_by("dvc", "repro") == {
+        "check_params",
+        "evaluate",
+        "ablation",
+    }
+    assert not (clone.folder / "runs/grid/late/single_label/0.5").exists()
+
+
+def test_editing_an_arms_block_runs_that_arm_only(clone: Clone) -> None:
+    def change(params: Params) -> None:
+        params["arms"]["late"]["inputs"] = ["s2", "s1"]
+
+    clone.edit_params(change)
+    assert clone.stages_run_by("dvc", "repro") == {
+        "check_params",
+        "check_arms",
+        "pretrain@late",
+        "grid@late-single_label-0.5",
+        "grid@late-single_label-1.0",
+        "evaluate",
+        "ablation",
+    }
+
+
+def test_editing_a_methods_file_pre_trains_that_method_only(clone: Clone) -> None:
+    file = clone.folder / "src/sentinel_fusion/methods/dual_simclr.py"
+    file.write_text(file.read_text() + "\n# edited\n")
+    ran = clone.stages_run_by("dvc", "repro")
+    assert {s for s in ran if "@" in s} == {"pretrain@dual_simclr"}
+
+
+def test_editing_a_metric_trains_nothing(clone: Clone) -> None:
+    file = clone.folder / "src/sentinel_fusion/metrics/label_efficiency.py"
+    file.write_text(file.read_text() + "\n# edited\n")
+    assert clone.stages_run_by("dvc", "repro") == {"evaluate", "ablation"}
+
+
+def test_an_experiment_runs_the_headline_only(clone: Clone) -> None:
+    command = ("dvc", "exp", "run", "-S", "finetune.label_frac=0.1")
+    assert clone.stages_run_by(*command) == {"check_params", "finetune", "evaluate"}
+
+
+def test_metrics_diff_shows_what_an_experiment_changed(clone: Clone) -> None:
+    clone.run("dvc", "exp", "run", "-S", "finetune.label_frac=0.1")
+    changes = json.loads(clone.run("dvc", "metrics", "diff", "--json"))
+    headline = changes["metrics/headline.json"]
+    assert headline["labels"]["new"] < headline["labels"]["old"]
+
+
+def test_metrics_diff_compares_two_branches(clone: Clone) -> None:
+    clone.run("git", "checkout", "-q", "-b", "fewer-labels")
+    clone.run("dvc", "exp", "run", "-S", "finetune.label_frac=0.1")
+    clone.commit("fewer labels")
+    changes = json.loads(
+        clone.run("dvc", "metrics", "diff", "main", "fewer-labels", "--json")
+    )
+    clone.restore()
+    clone.run("git", "branch", "-D", "fewer-labels")
+    assert "labels" in changes["metrics/headline.json"]
+
+
+def test_plots_show_has_the_curve(clone: Clone) -> None:
+    clone.run("dvc", "plots", "show", "-o", "dvc_plots")
+    page = (clone.folder / "dvc_plots" / "index.html").read_text()
+    assert '"dual_simclr"' in page
+    assert "label_efficiency_single_label.png" in page
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("finetune", "label_fraction", 0.1, "unknown key finetune.label_fraction"),
+        ("finetune", "label_frac", 2.0, "finetune.label_frac must be less than or"),
+        ("tile", "size_px", -1, "tile.size_px must be greater than or equal to 8"),
+    ],
+)
+def test_a_bad_params_file_is_refused_before_any_stage_works(
+    clone: Clone, section: str, key: str, value: float, message: str
+) -> None:
+    clone.edit_params(lambda params: params[section].update({key: value}))
+    output = clone.run("dvc", "repro", check=False)
+    assert message in output
+    assert output.count("Running stage") == 1
+    assert "Running stage 'check_params'" in output
+
+
+def test_a_bad_method_option_is_refused_before_any_stage_works(clone: Clone) -> None:
+    def change(params: Params) -> None:
+        params["methods"]["dual_simclr"]["temperatur"] = 0.1
+
+    clone.edit_params(change)
+    output = clone.run("dvc", "repro", check=False)
+    assert "unknown key methods.dual_simclr.temperatur" in output
+    assert "download" not in output
+
+
+def _start_pretraining(clone: Clone) -> subprocess.Popen[str]:
+    code = (
+        "import stages.pretrain as p; p._CHECKPOINT_EVERY_S = 0; p.main('dual_simclr')"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=clone.folder,
+        env={**clone.env, "PYTHONPATH": "src:."},
+        text=True,
+    )
+
+
+def test_a_killed_pre_training_ends_with_the_unbroken_weights(clone: Clone) -> None:
+    clone.edit_params(lambda params: params["pretrain"].update(epochs=30))
+    weights = clone.folder / "models/pretrained/dual_simclr/weights.safetensors"
+    weights.unlink()
+    killed = _start_pretraining(clone)
+    checkpoints = clone.folder / ".checkpoints"
+    deadline = time.monotonic() + 120
+    while not list(checkpoints.glob("*/*.pt")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not weights.exists()
+    assert _start_pretraining(clone).wait() == 0
+    resumed = load_file(weights)
+    weights.unlink()
+    assert _start_pretraining(clone).wait() == 0
+    unbroken = load_file(weights)
+    assert all((resumed[name] == unbroken[name]).all() for name in unbroken)

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from sentinel_fusion.metrics.classification import (
+    average_accuracy,
+    class_accuracies,
+    confusion_matrix,
+    kappa,
+    macro_f1,
+    overall_accuracy,
+)
+
+# two classes by hand: 3 of 4 zeros and 1 of 2 ones are found
+BY_HAND = np.array([[3, 1], [1, 1]])
+LABELS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2)
+
+
+def test_confusion_counts_true_by_row_and_predicted_by_column() -> None:
+    confusion = confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 3)
+    assert confusion.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+
+
+def test_class_accuracies_by_hand() -> None:
+    assert class_accuracies(BY_HAND).tolist() == [0.75, 0.5]
+
+
+def test_average_accuracy_by_hand() -> None:
+    assert average_accuracy(BY_HAND) == 0.625
+
+
+def test_overall_accuracy_by_hand() -> None:
+    assert overall_accuracy(BY_HAND) == pytest.approx(4 / 6)
+
+
+def test_macro_f1_by_hand() -> None:
+    assert macro_f1(BY_HAND) == pytest.approx((6 / 8 + 2 / 4) / 2)
+
+
+def test_kappa_by_hand() -> None:
+    expected = (4 * 4 + 2 * 2) / 36
+    assert kappa(BY_HAND) == pytest.approx((4 / 6 - expected) / (1 - expected))
+
+
+def test_a_class_without_items_is_left_out_of_the_average() -> None:
+    assert average_accuracy(np.array([[1, 1, 0], [0, 2, 0], [0, 0, 0]])) == 0.75
+
+
+def test_kappa_of_a_single_class_is_zero() -> None:
+    assert kappa(np.array([[5, 0], [0, 0]])) == 0
+
+
+@given(LABELS)
+@settings(deadline=None, max_examples=50)
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+@pytest.mark.filterwarnings("ignore:A single label was found")
+def test_metrics_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    targets, predicted = np.array(pairs).T
+    confusion = confusion_matrix(targets, predicted, 4)
+    ours = [overall_accuracy(confusion), average_accuracy(confusion)]
+    ours.append(macro_f1(confusion))
+    theirs = [
+        reference.accuracy_score(targets, predicted),
+        reference.balanced_accuracy_score(targets, predicted),
+        reference.f1_score(targets, predicted, average="macro"),
+    ]
+    assert ours == pytest.approx(theirs)
+
+
+@given(LABELS.filter(lambda pairs: len({a for a, _ in pairs}) > 1))
+@settings(deadline=None, max_examples=50)
+def test_kappa_agrees_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    targets, predicted = np.array(pairs).T
+    theirs = reference.cohen_kappa_score(targets, predicted)
+    ours = kappa(confusion_matrix(targets, predicted, 4))
+    assert ours == pytest.approx(theirs, abs=1e-9)

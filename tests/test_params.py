@@ -1,0 +1,265 @@
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sentinel_fusion.params import Params, ParamsError, load_params
+
+ROOT = Path(__file__).resolve().parents[1]
+LIVE = ROOT / "params.yaml"
+PAPER = ROOT / "presets" / "paper.yaml"
+FREE_NAMES = ("methods", "encoders", "arms")
+GONE = object()
+ARM = {
+    "method": "scratch",
+    "encoder": "resnet",
+    "inputs": ["s1", "s2"],
+    "fusion": "early",
+}
+
+
+@pytest.fixture(autouse=True)
+def _in_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        pytest.skip(f"{file} is not there")
+    values: dict[str, Any] = yaml.safe_load(file.read_text())
+    return values
+
+
+def _load_changed(folder: Path, changes: dict[str, object]) -> Params:
+    values = deepcopy(_read(LIVE))
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        section = values
+        for part in path:
+            section = section[part]
+        section[last] = value
+        if value is GONE:
+            del section[last]
+    file = folder / "params.yaml"
+    file.write_text(yaml.safe_dump(values))
+    return load_params(file)
+
+
+def _keys(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        yield prefix + key
+        if isinstance(value, dict) and key not in FREE_NAMES:
+            yield from _keys(value, f"{prefix}{key}.")
+
+
+@pytest.mark.parametrize("file", [LIVE, PAPER], ids=["live", "paper"])
+def test_params_of_the_repository_load(file: Path) -> None:
+    values = _read(file)
+    assert load_params(file, paths_must_exist=file == LIVE).seed == values["seed"]
+
+
+def test_preset_has_the_keys_of_the_live_params() -> None:
+    assert set(_keys(_read(PAPER))) == set(_keys(_read(LIVE)))
+
+
+def test_an_arm_s_settings_hold_its_own_options() -> None:
+    params = load_params(LIVE)
+    name = params.finetune.arm
+    settings = params.arm_settings(name)
+    assert settings["method"] == params.arms[name].method
+    assert settings["method_options"] == params.methods[settings["method"]]
+    assert settings["encoder_options"] == params.encoders[settings["encoder"]]
+
+
+def test_changed_value_is_loaded(tmp_path: Path) -> None:
+    assert _load_changed(tmp_path, {"seed": 7}).seed == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param(
+            {"colour": 1},
+            "unknown key colour; valid keys there: seed, .*; mend or remove it",
+            id="unknown key at the top",
+        ),
+        pytest.param(
+            {"tile.colour": 1},
+            r"unknown key tile\.colour; valid keys there: size_px, stride_px, .*; mend",
+            id="unknown nested key",
+        ),
+        pytest.param(
+            {"sources.pretrain.colour": 1},
+            r"unknown key sources\.pretrain\.colour; valid keys there: source, path;",
+            id="unknown key two levels down",
+        ),
+        pytest.param(
+            {"arms.mine": {**ARM, "colour": 1}},
+            r"unknown key arms\.mine\.colour; valid keys there: method, encoder, ",
+            id="unknown key of an arm",
+        ),
+        pytest.param(
+            {"seed": GONE}, "seed is missing; add it", id="missing key at the top"
+        ),
+        pytest.param(
+            {"tile.size_px": GONE}, r"tile\.size_px is missing; add it", id="missing"
+        ),
+        pytest.param(
+            {"tile.min_label_share": 1.5},
+            r"tile\.min_label_share must be .* equal to 1, got 1\.5; "
+            r"set it with -S tile\.min_label_share=VALUE",
+            id="share above 1",
+        ),
+        pytest.param(
+            {"split.val_frac": 0},
+            r"split\.val_frac must be greater than 0, got 0; set it with -S",
+            id="open share of 0",
+        ),
+        pytest.param(
+            {"pretrain.learning_rate": float("inf")},
+            r"pretrain\.learning_rate must be a finite number, got inf",
+            id="not finite",
+        ),
+        pytest.param(
+            {"pretrain.epochs": "many"},
+            r"pretrain\.epochs must be a valid integer.*, got 'many'; set it with -S",
+            id="word for a number",
+        ),
+        pytest.param(
+            {"pretrain.epochs": 1.5},
+            r"pretrain\.epochs must be a valid integer.*, got 1\.5",
+            id="fraction for a whole number",
+        ),
+        pytest.param(
+            {"tile": 3}, r"tile must be a valid dict.*, got 3", id="number for section"
+        ),
+        pytest.param(
+            {"split.protocol": "C"},
+            r"split\.protocol must be 'A', 'B' or 'places', got 'C'",
+            id="word not in the list",
+        ),
+        pytest.param(
+            {"grid.label_fracs": [0.1, 0.5, 0.1]},
+            r"grid\.label_fracs must not repeat 0\.1, got .*; set it with -S",
+            id="repeated list entry",
+        ),
+        pytest.param(
+            {"grid.label_fracs": [0.1, 2]},
+            r"grid\.label_fracs\.1 must be less than or equal to 1, got 2",
+            id="list entry out of range",
+        ),
+        pytest.param(
+            {"seeds": []}, "seeds .*must have at least 1 item", id="empty list"
+        ),
+        pytest.param(
+            {"arms.mine": {**ARM, "inputs": ["s1"]}},
+            r"arms\.mine fusion early needs 2 input\(s\), got s1",
+            id="fusion of one input",
+        ),
+        pytest.param(
+            {"arms.mine": {**ARM, "fusion": "single"}},
+            r"arms\.mine fusion single needs 1 input\(s\), got s1, s2",
+            id="two inputs without fusion",
+        ),
+        pytest.param(
+            {"arms.My-Arm": ARM}, r"arms\.My-Arm .*must match", id="name with capitals"
+        ),
+        pytest.param(
+            {"arms.mine": {**ARM, "method": "nosuch"}},
+            r"arms\.mine\.method must be one of .*scratch.*, got 'nosuch'; mend it",
+            id="arm with a method not listed",
+        ),
+        pytest.param(
+            {"arms.mine": {**ARM, "encoder": "nosuch"}},
+            r"arms\.mine\.encoder must be one of .*resnet.*, got 'nosuch'; mend it",
+            id="arm with an encoder not listed",
+        ),
+        pytest.param(
+            {"grid.arms": ["nosuch"]},
+            r"grid\.arms must be one of .*, got 'nosuch'; mend it in params\.yaml",
+            id="unknown arm in the grid",
+        ),
+        pytest.param(
+            {"finetune.arm": "nosuch"},
+            r"finetune\.arm must be one of .*, got 'nosuch'; mend it",
+            id="unknown arm of the headline",
+        ),
+        pytest.param(
+            {"grid.tasks": ["nosuch"]},
+            r"grid\.tasks must be one of .*single_label.*, got 'nosuch'; mend it",
+            id="unknown task in the grid",
+        ),
+        pytest.param(
+            {"finetune.task": "nosuch"},
+            r"finetune\.task must be one of .*single_label.*, got 'nosuch'; mend it",
+            id="unknown task of the headline",
+        ),
+        pytest.param(
+            {"methods.nosuch": {}},
+            r"methods must be one of .*scratch.*, got 'nosuch'; mend it",
+            id="method without a file",
+        ),
+        pytest.param(
+            {"sources.labelled.path": "nowhere"},
+            r"sources\.labelled\.path must exist, got nowhere; give the folder",
+            id="path that does not exist",
+        ),
+        pytest.param(
+            {"pretrain.crop_px": 10**6},
+            r"pretrain\.crop_px must be <= tile\.size_px \d+, got 1000000; mend it",
+            id="crop larger than the tile",
+        ),
+        pytest.param(
+            {"tile.size_px": 10**6},
+            r"tile\.size_px must be <= download\.synthetic\.patch_px \d+, got 1000000",
+            id="tile larger than the patch",
+        ),
+        pytest.param(
+            {"finetune.eval_every": 10**6},
+            r"finetune\.eval_every must be <= finetune\.steps \d+, got 1000000",
+            id="no evaluation within the steps",
+        ),
+    ],
+)
+def test_fault_is_refused_with_key_rule_and_remedy(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ParamsError, match=message):
+        _load_changed(tmp_path, changes)
+
+
+def test_every_fault_has_a_line_that_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError) as caught:
+        _load_changed(tmp_path, {"seed": -1, "tile.colour": 1})
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(str(tmp_path / "params.yaml")) for line in lines)
+
+
+def test_path_need_not_exist_where_the_caller_says_so(tmp_path: Path) -> None:
+    values = _read(LIVE)
+    values["sources"]["labelled"]["path"] = "nowhere"
+    file = tmp_path / "params.yaml"
+    file.write_text(yaml.safe_dump(values))
+    params = load_params(file, paths_must_exist=False)
+    assert params.sources.labelled.path == Path("nowhere")
+
+
+def test_empty_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text("")
+    with pytest.raises(ParamsError, match=r"must be a valid dict.*; mend it"):
+        load_params(file)
+
+
+def test_encoder_without_a_file_is_refused_under_its_own_key(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"encoders must be .*, got 'nosuch'"):
+        _load_changed(tmp_path, {"encoders.nosuch": {}})
+
+
+def test_model_file_that_is_no_encoder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="got 'fusion'"):
+        _load_changed(tmp_path, {"encoders.fusion": {}})

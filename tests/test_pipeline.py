@@ -1,0 +1,174 @@
+"""The stages' dependencies against the imports of their code."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from dvc.repo import Repo
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "sentinel_fusion"
+LAYERS = (
+    {"bands", "classes"},
+    {"data", "models", "losses", "metrics"},
+    {"methods", "tasks", "report"},
+    {"train"},
+)
+CHOSEN_BY_PARAMS = ("methods", "models", "tasks", "metrics", "data/sources")
+DEPENDENT_STAGES = ("download", "tile", "split", "pretrain", "grid", "finetune")
+
+
+def _file_of(module: str) -> Path | None:
+    top = ROOT if module.startswith("stages") else ROOT / "src"
+    file = (top / module.replace(".", "/")).with_suffix(".py")
+    return file if file.is_file() else None
+
+
+@cache
+def _imports(file: Path) -> frozenset[Path]:
+    """Project files that a file imports, ``__init__.py`` apart."""
+    modules = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {node.module}
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+    ours = {m for m in modules if m.split(".")[0] in {PACKAGE, "stages"}}
+    files = {_file_of(module) for module in ours}
+    return frozenset(file for file in files if file is not None)
+
+
+def _reached(roots: set[Path]) -> set[Path]:
+    found: set[Path] = set()
+    waiting = list(roots)
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += _imports(file)
+    return found
+
+
+@cache
+def _stages() -> dict[str, tuple[Path, frozenset[Path]]]:
+    """Address -> script and code dependencies of every stage in dvc.yaml."""
+    stages = {}
+    with Repo(str(ROOT)) as repo:
+        for stage in repo.index.stages:
+            script = _file_of(str(stage.cmd).split("-m ")[1].split()[0])
+            assert script is not None
+            deps = {Path(str(dep.fs_path)).resolve() for dep in stage.deps}
+            code = {
+                d for d in deps if d.suffix == ".py" or (d / "__init__.py").exists()
+            }
+            stages[str(stage.addressing)] = (script, frozenset(code))
+    return stages
+
+
+def _is_chosen_by_params(file: Path) -> bool:
+    folder = file.parent.as_posix()
+    return any(folder.endswith(f"{PACKAGE}/{name}") for name in CHOSEN_BY_PARAMS)
+
+
+def _roots(script: Path, code: frozenset[Path]) -> set[Path]:
+    chosen = {file for file in code if file.is_file() and _is_chosen_by_params(file)}
+    folders = {file for file in code if file.is_dir()}
+    inside = {f for folder in folders for f in folder.glob("*.py")}
+    return {script} | chosen | {f for f in inside if f.name != "__init__.py"}
+
+
+@pytest.mark.parametrize("address", sorted(_stages()))
+def test_every_file_a_stage_imports_is_among_its_deps(address: str) -> None:
+    script, code = _stages()[address]
+    folders = [file for file in code if file.is_dir()]
+    missing = {
+        file
+        for file in _reached(_roots(script, code)) - code
+        if not any(folder in file.parents for folder in folders)
+    }
+    assert missing == set()
+
+
+@pytest.mark.parametrize("address", sorted(_stages()))
+def test_every_code_dep_of_a_stage_is_imported(address: str) -> None:
+    script, code = _stages()[address]
+    reached = _reached(_roots(script, code))
+    assert {file for file in code if file.is_file()} <= reached
+
+
+def _layer(file: Path) -> int | None:
+    parts = file.relative_to(ROOT / "src" / PACKAGE).with_suffix("").parts
+    for number, names in enumerate(LAYERS):
+        if parts[0] in names:
+            return number
+    return None
+
+
+PACKAGE_FILES = sorted((ROOT / "src" / PACKAGE).rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", PACKAGE_FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_imports_run_one_way(file: Path) -> None:
+    here = _layer(file)
+    if here is None:
+        return
+    package = file.relative_to(ROOT / "src" / PACKAGE).parts[0]
+    for other in _imports(file):
+        there = _layer(other)
+        same = other.relative_to(ROOT / "src" / PACKAGE).parts[0] == package
+        assert there is not None
+        assert same or there < here, f"{file.name} must not import {other}"
+
+
+@pytest.mark.parametrize("file", PACKAGE_FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_only_stages_read_params(file: Path) -> None:
+    assert file.stem == "params" or not any(
+        other.stem == "params" for other in _imports(file)
+    )
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in PACKAGE_FILES if f.name == "__init__.py"], ids=str
+)
+def test_package_files_hold_a_docstring_only(file: Path) -> None:
+    body = ast.parse(file.read_text()).body
+    assert len(body) == 1
+    assert isinstance(body[0], ast.Expr)
+
+
+def test_the_grid_has_a_cell_for_every_combination() -> None:
+    grid = yaml.safe_load((ROOT / "params.yaml").read_text())["grid"]
+    cells = [address for address in _stages() if address.startswith("grid@")]
+    expected = len(grid["arms"]) * len(grid["tasks"]) * len(grid["label_fracs"])
+    assert len(cells) == expected
+
+
+def test_a_cell_does_not_depend_on_the_headline_fraction() -> None:
+    text = (ROOT / "dvc.yaml").read_text()
+    template = yaml.safe_load(text)["stages"]["grid"]
+    assert "finetune" not in template["params"]
+    assert "finetune.label_frac" not in template["params"]
+
+
+def test_a_cell_tracks_every_budget_param_of_the_finetune_section() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    section = yaml.safe_load((ROOT / "params.yaml").read_text())["finetune"]
+    budget = {f"finetune.{key}" for key in section} - {
+        "finetune.arm",
+        "finetune.task",
+        "finetune.label_frac",
+    }
+    assert budget <= set(stages["grid"]["params"])
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "stages").glob("[!_]*.py")), ids=str)
+def test_a_stage_script_is_thin(file: Path) -> None:
+    code = [
+        line
+        for line in file.read_text().splitlines()
+        if line.strip() and not line.strip().startswith("#")
+    ]
+    assert len(code) <= 130

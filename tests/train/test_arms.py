@@ -1,0 +1,46 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from sentinel_fusion.train.arms import ArmConfig, build_encoder, build_method, trains
+
+
+def test_a_method_starts_from_the_arms_seeded_encoder(arm: ArmConfig) -> None:
+    method = build_method(arm).state_dict()
+    encoder = build_encoder(arm).state_dict()
+    assert all(
+        torch.equal(method[f"encoder.{name}"], encoder[name]) for name in encoder
+    )
+
+
+def test_heads_are_repeatable_by_seed(arm: ArmConfig) -> None:
+    first, second = (build_method(arm).state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"), [("dual_simclr", True), ("scratch", False)]
+)
+def test_only_a_pre_training_method_trains(
+    arm: ArmConfig, method: str, expected: bool
+) -> None:
+    assert trains(replace(arm, method=method)) is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method_options": {}}, "missing key methods.dual_simclr.negatives"),
+        ({"encoder_options": {"depth": 3}}, "missing key encoders.resnet.architecture"),
+        (
+            {"encoder_options": {"architecture": "resnet18", "width": 8, "depth": 3}},
+            "unknown key encoders.resnet.depth; valid keys there: architecture, width",
+        ),
+    ],
+)
+def test_wrong_options_are_refused(
+    arm: ArmConfig, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_method(replace(arm, **changes))  # type: ignore[arg-type]

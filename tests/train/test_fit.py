@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+
+from sentinel_fusion.models.heads import linear_head
+from sentinel_fusion.tasks import single_label
+from sentinel_fusion.train.fit import Fit, FitData, FitSettings, fit, predict
+from sentinel_fusion.train.learners import LinearProbe
+
+SETTINGS = FitSettings(steps=40, batch_size=8, weight_decay=0.0, eval_every=10)
+TARGETS = np.arange(24) % 3
+FEATURES = 3 * torch.eye(3)[torch.from_numpy(TARGETS)]
+DATA = FitData(np.arange(12), np.arange(12, 24), TARGETS)
+
+
+def _learner(seed: int = 0) -> LinearProbe:
+    return LinearProbe(FEATURES, linear_head(3, 8, seed))
+
+
+def _fit(learner: LinearProbe, **options: float) -> Fit:
+    settings = {"learning_rate": 0.1, "seed": 0, **options}
+    return fit(learner, single_label, DATA, SETTINGS, **settings)  # type: ignore[arg-type]
+
+
+def test_separable_tiles_are_learnt() -> None:
+    assert _fit(_learner()).val_score == 1
+
+
+def test_the_learner_is_left_in_its_best_state() -> None:
+    learner = _learner()
+    fitted = _fit(learner)
+    probability = predict(learner, single_label, DATA.val_rows)
+    score = single_label.selection_score(probability, TARGETS[DATA.val_rows])
+    assert score == fitted.val_score == max(row["val_score"] for row in fitted.curve)
+
+
+def test_same_seed_gives_the_same_weights() -> None:
+    first, second = (_fit(_learner()).best for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_another_seed_changes_the_order() -> None:
+    first, second = (_fit(_learner(), seed=seed).best for seed in (0, 1))
+    assert not torch.equal(first["weight"], second["weight"])
+
+
+def test_validations_come_at_even_steps_and_at_the_end() -> None:
+    curve = _fit(_learner()).curve
+    assert [row["step"] for row in curve] == [10, 20, 30, 40]
+
+
+def test_fewer_labels_than_a_batch_still_take_all_steps() -> None:
+    data = FitData(np.arange(3), DATA.val_rows, TARGETS)
+    fitted = fit(_learner(), single_label, data, SETTINGS, learning_rate=0.1, seed=0)
+    assert fitted.curve[-1]["step"] == SETTINGS.steps
+
+
+def test_only_the_label_subset_is_trained_on() -> None:
+    poisoned = TARGETS.copy()
+    poisoned[12:] = 7
+    rows = FitData(np.arange(12), np.arange(12), poisoned)
+    fitted = fit(_learner(), single_label, rows, SETTINGS, learning_rate=0.1, seed=0)
+    assert fitted.val_score == 1
+
+
+def test_a_non_finite_loss_is_refused() -> None:
+    learner = LinearProbe(FEATURES * torch.inf, linear_head(3, 8, 0))
+    with pytest.raises(FloatingPointError, match="at step 1 with learning rate"):
+        _fit(learner)

@@ -1,0 +1,116 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sentinel_fusion.data.augment import build_augment
+from sentinel_fusion.data.loader import Batch, BatchLoader
+from sentinel_fusion.train.arms import ArmConfig, build_method
+from sentinel_fusion.train.checkpoint import Checkpoints
+from sentinel_fusion.train.pretrain import PretrainData, PretrainSettings, pretrain
+
+SETTINGS = PretrainSettings(
+    epochs=4,
+    batch_size=8,
+    learning_rate=0.003,
+    weight_decay=0.0,
+    warmup_steps=2,
+    seed=0,
+    precision="float32",
+)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def data(loader: BatchLoader) -> PretrainData:
+    return PretrainData(
+        loader=loader,
+        train_rows=np.arange(16, 48),
+        val_rows=np.arange(16),
+        tile_ids=np.array([f"tile-{row}" for row in range(48)]),
+        augment=build_augment("d4", None),
+    )
+
+
+class InterruptedRunError(Exception):
+    pass
+
+
+def _kill_at(data: PretrainData, batch: int) -> PretrainData:
+    calls = iter(range(1000))
+
+    def augment(images: Batch, generator: torch.Generator) -> Batch:
+        if next(calls) == batch:
+            raise InterruptedRunError
+        return data.augment(images, generator)
+
+    return replace(data, augment=augment)
+
+
+def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path
+) -> None:
+    unbroken, resumed = build_method(arm), build_method(arm)
+    pretrain(unbroken, data, SETTINGS, CPU, Checkpoints(tmp_path, "a", every_s=0))
+    killed, checkpoints = _kill_at(data, batch=9), Checkpoints(tmp_path, "b", every_s=0)
+    with pytest.raises(InterruptedRunError):
+        pretrain(resumed, killed, SETTINGS, CPU, checkpoints)
+    fresh = build_method(arm)
+    pretrain(fresh, data, SETTINGS, CPU, Checkpoints(tmp_path, "b", every_s=0))
+    expected = unbroken.state_dict()
+    assert all(torch.equal(w, expected[name]) for name, w in fresh.state_dict().items())
+
+
+def test_a_resumed_run_does_not_repeat_finished_epochs(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path
+) -> None:
+    checkpoints = Checkpoints(tmp_path, "a", every_s=0)
+    pretrain(build_method(arm), data, SETTINGS, CPU, checkpoints)
+    never = _kill_at(data, batch=0)
+    curve = pretrain(build_method(arm), never, SETTINGS, CPU, checkpoints)
+    assert [row["epoch"] for row in curve] == [1, 2, 3, 4]
+
+
+def test_training_lowers_the_loss(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path
+) -> None:
+    checkpoints = Checkpoints(tmp_path, "a", every_s=0)
+    curve = pretrain(build_method(arm), data, SETTINGS, CPU, checkpoints)
+    assert curve[-1]["loss"] < curve[0]["loss"]
+
+
+def test_the_learning_rate_ends_at_zero(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path
+) -> None:
+    checkpoints = Checkpoints(tmp_path, "a", every_s=0)
+    curve = pretrain(build_method(arm), data, SETTINGS, CPU, checkpoints)
+    assert curve[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
+
+
+def test_every_epoch_reports_retrieval_and_spread(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path
+) -> None:
+    checkpoints = Checkpoints(tmp_path, "a", every_s=0)
+    curve = pretrain(build_method(arm), data, SETTINGS, CPU, checkpoints)
+    watched = {"retrieval_top1", "retrieval_top5", "retrieval_chance", "feature_sd"}
+    assert all(watched <= set(row) for row in curve)
+
+
+class Explodes(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def training_loss(self, images: dict[str, Tensor]) -> Tensor:
+        return self.weight.sum() / 0
+
+
+def test_a_non_finite_loss_names_the_step_and_the_tiles(
+    data: PretrainData, tmp_path: Path
+) -> None:
+    checkpoints = Checkpoints(tmp_path, "a", every_s=0)
+    with pytest.raises(FloatingPointError, match=r"got inf at step 0; .*tile-\d+"):
+        pretrain(Explodes(), data, SETTINGS, CPU, checkpoints)
