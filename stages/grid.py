@@ -1,19 +1,15 @@
 """Run one cell of the ablation: an arm, a task, a label fraction."""
 
 import importlib
-import json
 import logging
 import sys
-from dataclasses import asdict
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
 
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.params import load_params
 from sentinel_fusion.train.cell import CellData, CellSettings, run_cell
+from sentinel_fusion.train.cell_files import SPLIT_FILES, read_splits, write_result
 from sentinel_fusion.train.checkpoint import Checkpoints, loaded_code, work_key
 from sentinel_fusion.train.device import make_deterministic, pick_device
 from sentinel_fusion.train.encoder_files import load_encoder
@@ -40,17 +36,13 @@ def write_cell(arm: str, task_name: str, label_frac: float, out: Path) -> None:
     encoder, normalisation = load_encoder(Path("models/pretrained") / arm)
     store = TileStore(Path("data/tiles/labelled"))
     index = store.index(["tile_id", "place_id", *task.TARGET_COLUMNS])
-    split = pd.read_parquet(_SPLITS / "tiles.parquet", columns=["split"])["split"]
-    orders = pd.read_parquet(_SPLITS / "label_order.parquet")
+    rows, label_orders = read_splits(_SPLITS, params.seeds)
     data = CellData(
         loader=BatchLoader(store, encoder.inputs, normalisation, device),
         targets=task.targets(index),
-        val_rows=np.flatnonzero(split == "val"),
-        test_rows=np.flatnonzero(split == "test"),
-        label_orders={
-            seed: orders.loc[orders["seed"] == seed, "row"].to_numpy(copy=True)
-            for seed in params.seeds
-        },
+        val_rows=rows["val"],
+        test_rows=rows["test"],
+        label_orders=label_orders,
     )
     section = params.finetune
     settings = CellSettings(
@@ -63,27 +55,21 @@ def write_cell(arm: str, task_name: str, label_frac: float, out: Path) -> None:
             eval_every=section.eval_every,
         ),
         augment=build_augment(section.augment, None),
+        precision=params.precision,
     )
     weights = (Path("models/pretrained") / arm / "weights.safetensors").read_bytes()
     key = work_key(
-        [arm, task_name, label_frac, section.augment, asdict(settings.fit)],
+        [arm, task_name, label_frac, section.model_dump(), params.precision],
         loaded_code(),
         [
             store.content_sha256.encode(),
-            (_SPLITS / "tiles.parquet").read_bytes(),
-            (_SPLITS / "label_order.parquet").read_bytes(),
+            *((_SPLITS / name).read_bytes() for name in SPLIT_FILES),
             weights,
         ],
     )
     checkpoints = Checkpoints(_SIDE_FOLDER, key, every_s=0)
     result = run_cell(encoder.to(device), task, data, settings, checkpoints)
-    out.mkdir(parents=True, exist_ok=True)
-    tiles = index.iloc[result.predictions["row"].to_numpy()].reset_index(drop=True)
-    pd.concat([tiles, result.predictions], axis=1).to_parquet(
-        out / "predictions.parquet", index=False
-    )
-    result.curves.to_csv(out / "curves.csv", index=False)
-    (out / "cost.json").write_text(json.dumps(result.cost, indent=2) + "\n")
+    write_result(result, index, out)
     checkpoints.remove()
     _LOG.info("%s %s %g: %.1f s", arm, task_name, label_frac, result.cost["seconds"])
 

@@ -179,7 +179,7 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
         ),
         pytest.param(
             {"grid.arms": ["nosuch"]},
-            r"grid\.arms must be one of .*, got 'nosuch'; mend it in params\.yaml",
+            r"grid\.arms must be one of .*, got 'nosuch'; mend it there",
             id="unknown arm in the grid",
         ),
         pytest.param(

@@ -74,3 +74,17 @@ def test_copied_files_exist(command: str) -> None:
 @pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)#]+)\)", README))
 def test_linked_files_exist(target: str) -> None:
     assert (ROOT / target).exists()
+
+
+def _committed(name: str) -> str:
+    return subprocess.run(
+        ["git", "show", f"HEAD:{name}"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def test_the_table_is_the_committed_one() -> None:
+    assert _committed("metrics/label_efficiency.md").strip() in README

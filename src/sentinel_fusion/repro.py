@@ -11,26 +11,32 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 _LOG = logging.getLogger(__name__)
-PARALLEL_GROUPS = ("download", "tile", "pretrain", "grid")
-"""Groups whose cells do not depend on each other, upstream first."""
+LEVELS = (
+    ("check_arms", ("download",)),
+    ("check_arms", ("tile",)),
+    ("check_arms", ("pretrain",)),
+    ("split", ("finetune", "grid")),
+)
+"""What runs first and alone, then the groups whose cells do not need each other."""
 
 
-def stale_cells(group: str) -> list[str]:
-    """Cells of a group that ``dvc repro`` would run, once upstream is up to date.
+def stale_cells(groups: Sequence[str]) -> list[str]:
+    """Cells that ``dvc repro`` would run, once upstream is up to date.
 
     Args:
-        group: Name of a foreach or matrix stage in dvc.yaml.
+        groups: Names of stages in dvc.yaml; a foreach or matrix stage has many cells.
 
     Returns:
         Addresses such as "grid@late-single_label-0.1".
     """
-    status = subprocess.run(
-        ["dvc", "status", "--json", group], check=True, capture_output=True, text=True
-    )
-    return [cell for cell in json.loads(status.stdout) if cell.startswith(f"{group}@")]
+    command = ["dvc", "status", "--json", *groups]
+    status = subprocess.run(command, check=True, capture_output=True, text=True)
+    stale = json.loads(status.stdout)
+    return [cell for cell in stale if cell.split("@")[0] in groups]
 
 
 def run_cell(cell: str) -> str:
@@ -68,15 +74,12 @@ def repro(jobs: int) -> int:
     Returns:
         Exit status of the closing ``dvc repro``.
     """
-    groups = PARALLEL_GROUPS if jobs > 1 else ()
-    for group in groups:
-        # what the group waits for and the pool cannot share: checks, split
-        upstream = "split" if group == "grid" else "check_arms"
+    for upstream, groups in LEVELS if jobs > 1 else ():
         subprocess.run(["dvc", "repro", "--quiet", upstream], check=True)
-        cells = stale_cells(group)
+        cells = stale_cells(groups)
         if not cells:
             continue
-        _LOG.info("%s: %d cells, %d at once", group, len(cells), jobs)
+        _LOG.info("%s: %d cells, %d at once", ", ".join(groups), len(cells), jobs)
         with ThreadPoolExecutor(jobs) as pool:
             for future in [pool.submit(run_cell, cell) for cell in cells]:
                 try:

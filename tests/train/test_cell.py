@@ -19,6 +19,7 @@ SETTINGS = CellSettings(
     learning_rates=(0.01, 0.001),
     fit=FitSettings(steps=6, batch_size=8, weight_decay=0.0, eval_every=3),
     augment=build_augment("d4", None),
+    precision="float32",
 )
 
 

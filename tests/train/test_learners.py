@@ -71,6 +71,7 @@ def test_fine_tuning_trains_encoder_and_head(
         loader,
         build_augment("d4", None),
         batch_size=16,
+        precision="float32",
     )
     learner.training_logits(ROWS, torch.Generator()).sum().backward()
     assert all(p.grad is not None for p in learner.trained.parameters())
@@ -85,6 +86,7 @@ def test_predictions_use_running_statistics(
         loader,
         build_augment("d4", None),
         batch_size=16,
+        precision="float32",
     )
     together = learner.logits(ROWS)
     torch.testing.assert_close(learner.logits(ROWS[:1]), together[:1])

@@ -13,10 +13,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sentinel_fusion.report.efficiency import USE_TITLES
+
 ARM_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 """Okabe and Ito's palette, told apart with every common colour blindness."""
 _MARKERS = "osD^vP"
-USE_TITLES = {"finetuned": "fine-tuned", "frozen": "frozen (linear probe)"}
 
 
 def draw_label_efficiency(

@@ -63,12 +63,14 @@ class CellSettings:
             tiles, for each use of the encoder.
         fit: Budget of every fit.
         augment: Changes a training batch of the fine-tuned use.
+        precision: "float32" or "bfloat16", of the fine-tuned use.
     """
 
     label_frac: float
     learning_rates: tuple[float, ...]
     fit: FitSettings
     augment: Augment
+    precision: str
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,7 @@ class _Trials:
             self._data.loader,
             self._settings.augment,
             batch_size=self._settings.fit.batch_size,
+            precision=self._settings.precision,
         )
 
 

@@ -109,6 +109,7 @@ def fit(
         learner.trained.parameters(),
         lr=learning_rate,
         weight_decay=settings.weight_decay,
+        fused=True,
     )
     schedule = cosine_schedule(
         optimizer,

@@ -8,8 +8,9 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from sentinel_fusion.data.augment import Augment
-from sentinel_fusion.data.loader import BatchLoader
+from sentinel_fusion.data.loader import Batch, BatchLoader
 from sentinel_fusion.models.fusion import FusedEncoder
+from sentinel_fusion.train.device import autocast
 
 USES = ("finetuned", "frozen")
 Rows = Integer[np.ndarray, " tiles"]
@@ -42,6 +43,7 @@ class FineTuned:
         augment: Augment,
         *,
         batch_size: int,
+        precision: str,
     ) -> None:
         """Join encoder and head.
 
@@ -51,8 +53,10 @@ class FineTuned:
             loader: Reads the tiles.
             augment: Changes a training batch with draws from a generator.
             batch_size: Tiles a forward pass without gradients.
+            precision: "float32" or "bfloat16".
         """
         self.trained: nn.Module = nn.Sequential(encoder, head)
+        self._precision = precision
         self._loader = loader
         self._augment = augment
         self._batch_size = batch_size
@@ -71,8 +75,7 @@ class FineTuned:
         """
         self.trained.train()
         images = self._augment(self._loader.load(rows), generator)
-        logits: Tensor = self.trained(images)
-        return logits
+        return self._forward(images)
 
     def logits(self, rows: Rows) -> Float[Tensor, "tiles outputs"]:
         """Logits of tiles as they are, layers in evaluation mode.
@@ -86,7 +89,13 @@ class FineTuned:
         self.trained.eval()
         with torch.no_grad():
             batches = self._loader.iterate(rows, self._batch_size)
-            return torch.cat([self.trained(images) for images in batches])
+            return torch.cat([self._forward(images) for images in batches])
+
+    def _forward(self, images: Batch) -> Float[Tensor, "tiles outputs"]:
+        device = next(iter(images.values())).device
+        with autocast(device, self._precision):
+            logits: Tensor = self.trained(images)
+        return logits.float()
 
 
 class LinearProbe:

@@ -106,6 +106,7 @@ def pretrain(
         method.parameters(),
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
+        fused=True,
     )
     schedule = cosine_schedule(
         optimizer,

@@ -1,0 +1,142 @@
+"""The label-fraction curve as numbers: means over seeds, labels needed, a table."""
+
+import pandas as pd
+
+from sentinel_fusion.metrics.label_efficiency import labels_needed
+
+CURVE_KEYS = ["task", "use", "arm", "label_frac"]
+USE_TITLES = {"finetuned": "fine-tuned", "frozen": "frozen (linear probe)"}
+_DIGITS = 6
+Report = dict[str, object]
+
+
+def summarise(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Mean and spread over seeds of one metric.
+
+    Args:
+        scores: Tidy scores: ``CURVE_KEYS``, "seed", "metric" and "value".
+        metric: Metric to summarise.
+
+    Returns:
+        ``CURVE_KEYS``, "mean", "sd" (population) and "num_seeds", in the order of
+        ``scores``.
+    """
+    chosen = scores[scores["metric"] == metric]
+    return (
+        chosen.groupby(CURVE_KEYS, sort=False)["value"]
+        .agg(mean="mean", sd=lambda values: values.std(ddof=0), num_seeds="count")
+        .reset_index()
+    )
+
+
+def report_task(summary: pd.DataFrame, metric: str, baselines: set[str]) -> Report:
+    """The curve of a task and the labels each pre-trained arm needs.
+
+    The reference is the best baseline, fine-tuned with all labels.
+
+    Args:
+        summary: Summary of one task.
+        metric: Its metric.
+        baselines: Arms without pre-training.
+
+    Returns:
+        Use -> arm -> "pct_010" -> mean and spread; "reference"; and "labels_needed":
+        use -> arm -> whether and at what percentage the reference is reached.
+    """
+    report: Report = {}
+    for use, rows in summary.groupby("use"):
+        report[str(use)] = {
+            str(arm): {
+                percent_key(row["label_frac"]): {
+                    metric: round(row["mean"], _DIGITS),
+                    f"{metric}_sd": round(row["sd"], _DIGITS),
+                }
+                for row in line.to_dict("records")
+            }
+            for arm, line in rows.groupby("arm", sort=False)
+        }
+    is_rival = summary["arm"].isin(baselines) & (summary["use"] == "finetuned")
+    rivals = summary[is_rival & (summary["label_frac"] == 1)]
+    if rivals.empty:
+        return report
+    best = rivals.sort_values("mean").iloc[-1]
+    reference = float(best["mean"])
+    report["reference"] = {"arm": str(best["arm"]), metric: round(reference, _DIGITS)}
+    report["labels_needed"] = {
+        str(use): {
+            str(arm): _needed(line, reference)
+            for arm, line in rows.groupby("arm", sort=False)
+            if arm not in baselines
+        }
+        for use, rows in summary.groupby("use")
+    }
+    return report
+
+
+def _needed(line: pd.DataFrame, reference: float) -> Report:
+    rows = line.sort_values("label_frac")
+    needed = labels_needed(
+        rows["label_frac"].tolist(), rows["mean"].tolist(), reference
+    )
+    if needed is None:
+        return {"reached": False}
+    return {"reached": True, "labels_pct": round(100 * needed, 3)}
+
+
+def percent_key(label_frac: float) -> str:
+    """A metric key for a label fraction, without a dot, which DVC would split at.
+
+    Args:
+        label_frac: Fraction in (0, 1].
+
+    Returns:
+        "pct_001" for 0.01, "pct_100" for 1, "pct_000_50" for 0.005.
+    """
+    whole, rest = f"{100 * label_frac:06.2f}".split(".")
+    return f"pct_{whole}" if rest == "00" else f"pct_{whole}_{rest}"
+
+
+def plot_rows(summary: pd.DataFrame) -> list[Report]:
+    """Rows for ``dvc plots``, one a point of a curve.
+
+    Args:
+        summary: Summary of all tasks.
+
+    Returns:
+        "task", "use", "arm", "label_pct", "score", "low" and "high".
+    """
+    return [
+        {
+            **{key: row[key] for key in ("task", "use", "arm")},
+            "label_pct": 100 * row["label_frac"],
+            "score": round(row["mean"], _DIGITS),
+            "low": round(row["mean"] - row["sd"], _DIGITS),
+            "high": round(row["mean"] + row["sd"], _DIGITS),
+        }
+        for row in summary.to_dict("records")
+    ]
+
+
+def markdown_table(summary: pd.DataFrame) -> str:
+    """The curve as a table, one row an arm and use, in percent.
+
+    Args:
+        summary: Summary of one task.
+
+    Returns:
+        A Markdown table; a cell holds mean and standard deviation over seeds.
+    """
+    fracs = sorted(summary["label_frac"].unique())
+    head = ["arm", "use", *(f"{100 * frac:g} %" for frac in fracs)]
+    lines = [head, ["---"] * len(head)]
+    for use in USE_TITLES:
+        rows = summary[summary["use"] == use]
+        for arm, line in rows.groupby("arm", sort=False):
+            points = line.set_index("label_frac")
+            cells = [
+                f"{100 * points.loc[frac, 'mean']:.1f} ± "
+                f"{100 * points.loc[frac, 'sd']:.1f}"
+                for frac in fracs
+            ]
+            lines.append([str(arm), USE_TITLES[use], *cells])
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -1,0 +1,81 @@
+import pandas as pd
+import pytest
+
+from sentinel_fusion.report.efficiency import (
+    markdown_table,
+    percent_key,
+    plot_rows,
+    report_task,
+    summarise,
+)
+
+POINTS = {
+    ("late", 0.1): (0.4, 0.6),
+    ("late", 1.0): (0.6, 0.8),
+    ("dual_simclr", 0.1): (0.5, 0.7),
+    ("dual_simclr", 1.0): (0.8, 0.8),
+}
+SCORES = pd.DataFrame(
+    [
+        ("single_label", "finetuned", arm, frac, seed, "aa", value)
+        for (arm, frac), values in POINTS.items()
+        for seed, value in enumerate(values)
+    ],
+    columns=["task", "use", "arm", "label_frac", "seed", "metric", "value"],
+)
+SUMMARY = summarise(SCORES, "aa")
+REPORT = report_task(SUMMARY, "aa", {"late"})
+
+
+def test_a_point_is_the_mean_over_seeds() -> None:
+    assert SUMMARY["mean"].tolist() == pytest.approx([0.5, 0.7, 0.6, 0.8])
+
+
+def test_the_spread_is_the_population_deviation() -> None:
+    assert SUMMARY["sd"].tolist() == pytest.approx([0.1, 0.1, 0.1, 0])
+
+
+def test_other_metrics_are_left_out() -> None:
+    other = SCORES.assign(metric="oa", value=0.0)
+    assert summarise(pd.concat([SCORES, other]), "aa").equals(SUMMARY)
+
+
+def test_the_reference_is_the_best_baseline_with_all_labels() -> None:
+    assert REPORT["reference"] == {"arm": "late", "aa": 0.7}
+
+
+def test_labels_needed_lie_between_the_fractions_around_the_reference() -> None:
+    needed = {"reached": True, "labels_pct": pytest.approx(10**1.5, abs=1e-3)}
+    assert REPORT["labels_needed"] == {"finetuned": {"dual_simclr": needed}}
+
+
+def test_a_reference_out_of_reach_says_so() -> None:
+    low = SUMMARY.assign(mean=SUMMARY["mean"].where(SUMMARY["arm"] == "late", 0.1))
+    needed = report_task(low, "aa", {"late"})["labels_needed"]
+    assert needed == {"finetuned": {"dual_simclr": {"reached": False}}}
+
+
+def test_without_baselines_there_is_no_reference() -> None:
+    assert set(report_task(SUMMARY, "aa", set())) == {"finetuned"}
+
+
+@pytest.mark.parametrize(
+    ("label_frac", "key"),
+    [(0.01, "pct_001"), (0.1, "pct_010"), (1.0, "pct_100"), (0.005, "pct_000_50")],
+)
+def test_metric_keys_hold_no_dot(label_frac: float, key: str) -> None:
+    assert percent_key(label_frac) == key
+
+
+def test_plot_rows_carry_the_spread() -> None:
+    row = plot_rows(SUMMARY)[0]
+    assert (row["label_pct"], row["low"], row["high"]) == pytest.approx((10, 0.4, 0.6))
+
+
+def test_the_table_has_a_row_an_arm_in_percent() -> None:
+    assert markdown_table(SUMMARY).splitlines() == [
+        "| arm | use | 10 % | 100 % |",
+        "| --- | --- | --- | --- |",
+        "| late | fine-tuned | 50.0 ± 10.0 | 70.0 ± 10.0 |",
+        "| dual_simclr | fine-tuned | 60.0 ± 10.0 | 80.0 ± 0.0 |",
+    ]
