@@ -30,8 +30,8 @@ def write_cell(arm: str, task_name: str, label_frac: float, out: Path) -> None:
         out: Folder to write to.
     """
     params = load_params()
-    make_deterministic(params.finetune.threads)
     device = pick_device(params.device)
+    make_deterministic(params.finetune.threads, device)
     task = importlib.import_module(f"sentinel_fusion.tasks.{task_name}")
     encoder, normalisation = load_encoder(Path("models/pretrained") / arm)
     store = TileStore(Path("data/tiles/labelled"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import nn
 
 from sentinel_fusion.data.augment import build_augment
@@ -32,12 +33,13 @@ def main(name: str) -> None:
         name: Name of the arm.
     """
     params = load_params()
-    make_deterministic(params.pretrain.threads)
+    device = pick_device(params.device)
+    make_deterministic(params.pretrain.threads, device)
     config = ArmConfig(**params.arm_settings(name))
     method = build_method(config)
     store = TileStore(Path("data/tiles/pretrain"))
     if trains(config):
-        curve = _train(method, config, store, params)
+        curve = _train(method, config, store, params, device)
     else:
         curve = pd.DataFrame(columns=["epoch"])
         _LOG.info("%s: %s, initial weights only", name, config.method)
@@ -50,10 +52,13 @@ def main(name: str) -> None:
 
 
 def _train(
-    method: nn.Module, config: ArmConfig, store: TileStore, params: Params
+    method: nn.Module,
+    config: ArmConfig,
+    store: TileStore,
+    params: Params,
+    device: torch.device,
 ) -> pd.DataFrame:
     section = params.pretrain
-    device = pick_device(params.device)
     settings = PretrainSettings(
         epochs=section.epochs,
         batch_size=section.batch_size,

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 _LOG = logging.getLogger(__name__)
 LEVELS = (
@@ -39,14 +39,14 @@ def stale_cells(groups: Sequence[str]) -> list[str]:
     return [cell for cell in stale if cell.split("@")[0] in groups]
 
 
-def run_cell(cell: str) -> str:
+def run_cell(cell: str) -> float:
     """Run one cell.
 
     Args:
         cell: Address of the cell, whose upstream is up to date.
 
     Returns:
-        The cell.
+        Seconds it took.
 
     Raises:
         RuntimeError: If it fails; the message holds its last lines.
@@ -61,8 +61,7 @@ def run_cell(cell: str) -> str:
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
         raise RuntimeError(f"{cell} failed:\n{tail}")
-    _LOG.info("%s: %.0f s", cell, time.monotonic() - start)
-    return cell
+    return time.monotonic() - start
 
 
 def repro(jobs: int) -> int:
@@ -81,12 +80,15 @@ def repro(jobs: int) -> int:
             continue
         _LOG.info("%s: %d cells, %d at once", ", ".join(groups), len(cells), jobs)
         with ThreadPoolExecutor(jobs) as pool:
-            for future in [pool.submit(run_cell, cell) for cell in cells]:
+            running = {pool.submit(run_cell, cell): cell for cell in cells}
+            for done, future in enumerate(as_completed(running), start=1):
                 try:
-                    future.result()
+                    took = future.result()
                 except RuntimeError:
                     pool.shutdown(cancel_futures=True)
                     raise
+                cell = running[future]
+                _LOG.info("[%d/%d] %s: %.0f s", done, len(cells), cell, took)
     return subprocess.run(["dvc", "repro"], check=False).returncode
 
 

@@ -53,6 +53,16 @@ def test_adding_a_fraction_runs_its_cells_only(clone: Clone) -> None:
     }
 
 
+def test_adding_a_task_runs_its_cells_only(clone: Clone) -> None:
+    clone.edit_params(lambda params: params["grid"]["tasks"].append("multi_label"))
+    arms, fracs = ("late", "dual_simclr"), ("0.5", "1.0")
+    cells = {f"grid@{arm}-multi_label-{frac}" for arm in arms for frac in fracs}
+    ran = clone.stages_run_by("dvc", "repro")
+    report = json.loads((clone.folder / "metrics" / "ablation.json").read_text())
+    assert ran == cells | {"check_params", "evaluate", "ablation"}
+    assert "macro_f1" in report["multi_label"]["reference"]
+
+
 def test_removing_a_fraction_prunes_its_cells(clone: Clone) -> None:
     clone.edit_params(lambda params: params["grid"]["label_fracs"].remove(0.5))
     assert clone.stages_run_by("dvc", "repro") == {

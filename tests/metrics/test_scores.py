@@ -16,7 +16,8 @@ def _cell() -> pd.DataFrame:
     tables = []
     for seed, predicted in ((0, [0, 7]), (1, [0, 0])):
         table = pd.DataFrame(np.eye(8)[predicted], columns=PROBABILITY)
-        tables.append(table.assign(use="finetuned", seed=seed, majority=[0, 7]))
+        table = table.assign(use="finetuned", seed=seed, majority=[0, 7])
+        tables += [table.assign(split="test"), table.assign(split="val")]
     return pd.concat(tables)
 
 

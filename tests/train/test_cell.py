@@ -7,7 +7,7 @@ import torch
 
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
-from sentinel_fusion.tasks import single_label
+from sentinel_fusion.tasks import multi_label, single_label
 from sentinel_fusion.train.arms import ArmConfig, build_encoder
 from sentinel_fusion.train.cell import CellData, CellResult, CellSettings, run_cell
 from sentinel_fusion.train.checkpoint import Checkpoints
@@ -37,10 +37,16 @@ def result(arm: ArmConfig, data: CellData, tmp_path: Path) -> CellResult:
 
 
 def test_every_use_and_seed_predicts_every_test_tile_once(result: CellResult) -> None:
-    counts = result.predictions.groupby(["use", "seed"])["row"].apply(list)
+    test = result.predictions[result.predictions["split"] == "test"]
+    counts = test.groupby(["use", "seed"])["row"].apply(list)
     expected = {(use, seed) for use in ("finetuned", "frozen") for seed in (7, 8)}
     assert set(counts.index) == expected
     assert all(sorted(rows) == TEST.tolist() for rows in counts)
+
+
+def test_validation_tiles_are_predicted_too(result: CellResult) -> None:
+    val = result.predictions[result.predictions["split"] == "val"]
+    assert set(val["row"]) == set(VAL.tolist())
 
 
 def test_probabilities_sum_to_one(result: CellResult) -> None:
@@ -94,6 +100,21 @@ def test_an_interrupted_cell_takes_finished_fits_from_the_checkpoints(
 
     never = replace(SETTINGS, augment=never_called)
     assert run(never).predictions.equals(first.predictions)
+
+
+def test_a_cell_runs_any_task(
+    arm: ArmConfig, store: TileStore, data: CellData, tmp_path: Path
+) -> None:
+    targets = multi_label.targets(store.index(multi_label.TARGET_COLUMNS))
+    checkpoints = Checkpoints(tmp_path, "cell", every_s=0)
+    result = run_cell(
+        build_encoder(arm),
+        multi_label,
+        replace(data, targets=targets),
+        SETTINGS,
+        checkpoints,
+    )
+    assert result.curves["val_score"].between(0, 1).all()
 
 
 def test_same_seeds_give_the_same_predictions(

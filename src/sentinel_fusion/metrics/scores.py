@@ -13,7 +13,9 @@ _TABULAR = ("confusion_", "precision_")
 
 
 def score_predictions(predictions: pd.DataFrame, task: str) -> pd.DataFrame:
-    """Every score, for each use of the encoder and each seed.
+    """Every score of the test tiles, for each use of the encoder and each seed.
+
+    Where a task has a threshold, it is chosen on the validation tiles.
 
     Args:
         predictions: Prediction table of a cell.
@@ -25,8 +27,11 @@ def score_predictions(predictions: pd.DataFrame, task: str) -> pd.DataFrame:
     metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
     rows = []
     for (use, seed), group in predictions.groupby(["use", "seed"], sort=True):
-        probability, wanted = metrics.from_predictions(group)
-        scores = metrics.score(probability, wanted)
+        val, test = (
+            metrics.from_predictions(group[group["split"] == split])
+            for split in ("val", "test")
+        )
+        scores = metrics.score(*test, *val)
         rows += [(use, seed, name, value) for name, value in scores.items()]
     return pd.DataFrame(rows, columns=["use", "seed", "metric", "value"])
 

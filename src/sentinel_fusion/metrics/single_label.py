@@ -39,17 +39,21 @@ def selection_score(
 def score(
     probability: Float[np.ndarray, "tiles classes"],
     wanted: Integer[np.ndarray, " tiles"],
+    val_probability: Float[np.ndarray, "val classes"],
+    val_wanted: Integer[np.ndarray, " val"],
 ) -> dict[str, float]:
     """Every metric of the task on test tiles.
 
     Args:
         probability: One row a tile.
         wanted: Classes.
+        val_probability: Not looked at: the likeliest class needs no threshold.
+        val_wanted: Not looked at.
 
     Returns:
         "aa", "oa", "macro_f1", "kappa", "accuracy_<class>" and "precision_<class>"
         for the classes where they are defined, and the confusion matrix as
-        "confusion_<true>_<predicted>" counts.
+        "confusion_<true>_<predicted>" counts above 0.
     """
     predicted = probability.argmax(axis=1)
     confusion = confusion_matrix(wanted, predicted, NUM_CLASSES)
@@ -72,6 +76,7 @@ def score(
         scores |= {
             f"confusion_{name}_{other}": float(count)
             for other, count in zip(CLASS_NAMES, row, strict=True)
+            if count
         }
     return scores
 

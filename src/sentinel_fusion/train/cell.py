@@ -78,7 +78,8 @@ class CellResult:
     """What a cell leaves.
 
     Args:
-        predictions: Test probabilities: "use", "seed", "row", "p0", "p1" ...
+        predictions: Probabilities of the validation and test tiles: "use", "seed",
+            "split", "row", "p0", "p1" ...
         curves: Validation curves: "use", "seed", "learning_rate", "chosen", "step",
             "loss", "val_score".
         cost: "seconds", "parameters" and "labels".
@@ -96,7 +97,7 @@ def run_cell(
     settings: CellSettings,
     checkpoints: Checkpoints,
 ) -> CellResult:
-    """Fit every seed and both uses of an encoder, and predict the test tiles once each.
+    """Fit every seed and both uses of an encoder, and predict once with each best fit.
 
     Args:
         encoder: The arm's encoder, on its device; left unchanged.
@@ -123,9 +124,9 @@ def run_cell(
         learning_rate, search = trials.choose_learning_rate(use)
         curves += search
         for seed in data.label_orders:
-            probability, fitted = trials.test(use, seed, learning_rate)
+            fitted, tables = trials.predict(use, seed, learning_rate)
             curves.append(_curve(fitted, use, seed, learning_rate, is_chosen=True))
-            predictions.append(_prediction_rows(probability, use, seed, data.test_rows))
+            predictions += tables
     return CellResult(
         predictions=pd.concat(predictions, ignore_index=True),
         curves=pd.concat(curves, ignore_index=True),
@@ -169,11 +170,19 @@ class _Trials:
         ]
         return best, others
 
-    def test(self, use: str, seed: int, learning_rate: float) -> tuple[np.ndarray, Fit]:
+    def predict(
+        self, use: str, seed: int, learning_rate: float
+    ) -> tuple[Fit, list[pd.DataFrame]]:
         fitted = self._fit(use, seed, learning_rate)
         learner = self._learner(use, seed)
         learner.trained.load_state_dict(fitted.best)
-        return predict(learner, self._task, self._data.test_rows), fitted
+        splits = {"val": self._data.val_rows, "test": self._data.test_rows}
+        return fitted, [
+            _prediction_rows(predict(learner, self._task, rows), rows).assign(
+                use=use, seed=seed, split=split
+            )
+            for split, rows in splits.items()
+        ]
 
     def _fit(self, use: str, seed: int, learning_rate: float) -> Fit:
         name = f"{use}-{seed}-{learning_rate}"
@@ -217,13 +226,9 @@ def _curve(
     )
 
 
-def _prediction_rows(
-    probability: np.ndarray, use: str, seed: int, rows: Rows
-) -> pd.DataFrame:
+def _prediction_rows(probability: np.ndarray, rows: Rows) -> pd.DataFrame:
     table = pd.DataFrame(
         probability, columns=[f"p{code}" for code in range(probability.shape[1])]
     )
     table.insert(0, "row", rows)
-    table.insert(0, "seed", seed)
-    table.insert(0, "use", use)
     return table

@@ -27,15 +27,19 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def make_deterministic(threads: int) -> None:
-    """Make repeated runs on one machine give the same numbers, or raise.
+def make_deterministic(threads: int, device: torch.device) -> None:
+    """Make repeated runs on one machine give the same numbers.
+
+    On a CPU an operation that cannot raises; on CUDA, where some backward passes add in
+    any order, it warns.
 
     Args:
         threads: CPU threads of one operation; sums are split by it.
+        device: Where the work runs.
     """
     torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(mode=True)
+    torch.use_deterministic_algorithms(mode=True, warn_only=device.type == "cuda")
     torch.backends.cudnn.benchmark = False
 
 

@@ -1,0 +1,135 @@
+"""Scores of multi-label land cover; the module's name is the task's."""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Integer
+
+from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
+
+HEADLINE_METRIC = "macro_f1"
+"""The score of the label-fraction curve."""
+HEADLINE_TITLE = "macro F1"
+THRESHOLDS = np.linspace(0.05, 0.95, 19)
+"""Candidates for the probability from which a class is called present."""
+Probability = Float[np.ndarray, "tiles classes"]
+Wanted = Integer[np.ndarray, "tiles classes"]
+
+
+def class_f1(
+    called: Bool[np.ndarray, "tiles classes"], wanted: Wanted
+) -> Float[np.ndarray, " classes"]:
+    """F1 of each class.
+
+    Args:
+        called: Where a class is called present.
+        wanted: 1 where it is.
+
+    Returns:
+        2 TP / (2 TP + FP + FN); NaN where a class neither occurs nor is called.
+    """
+    hits = (called & (wanted == 1)).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(2 * hits / (called.sum(axis=0) + wanted.sum(axis=0)))
+
+
+def _overall_f1(called: Bool[np.ndarray, "tiles classes"], wanted: Wanted) -> float:
+    return float(class_f1(called.reshape(-1, 1), wanted.reshape(-1, 1))[0])
+
+
+def choose_threshold(probability: Probability, wanted: Wanted) -> float:
+    """The candidate threshold with the best macro F1.
+
+    Args:
+        probability: One row a validation tile.
+        wanted: 1 where a class is present.
+
+    Returns:
+        The threshold; the one nearest to 0.5 among equals.
+    """
+    order = np.argsort(np.abs(THRESHOLDS - 0.5), kind="stable")
+    f1 = [np.nanmean(class_f1(probability >= t, wanted)) for t in THRESHOLDS[order]]
+    return float(THRESHOLDS[order][int(np.argmax(f1))])
+
+
+def selection_score(probability: Probability, wanted: Wanted) -> float:
+    """What learning rate and step are chosen by on validation tiles.
+
+    Args:
+        probability: One row a tile.
+        wanted: 1 where a class is present.
+
+    Returns:
+        Macro F1 at the best threshold, 0..1.
+    """
+    threshold = choose_threshold(probability, wanted)
+    return float(np.nanmean(class_f1(probability >= threshold, wanted)))
+
+
+def average_precision(
+    probability: Float[np.ndarray, " tiles"], wanted: Integer[np.ndarray, " tiles"]
+) -> float:
+    """Area under the precision-recall steps of one class.
+
+    Args:
+        probability: One value a tile.
+        wanted: 1 where the class is present, at least once.
+
+    Returns:
+        Sum over thresholds of precision times the gain in recall, 0..1.
+    """
+    order = np.argsort(-probability, kind="stable")
+    hits = np.cumsum(wanted[order])
+    last_of_equals = np.append(np.diff(probability[order]) != 0, True)
+    hits, called = hits[last_of_equals], np.flatnonzero(last_of_equals) + 1
+    gain = np.diff(hits, prepend=0) / hits[-1]
+    return float((hits / called * gain).sum())
+
+
+def score(
+    probability: Probability,
+    wanted: Wanted,
+    val_probability: Float[np.ndarray, "val classes"],
+    val_wanted: Integer[np.ndarray, "val classes"],
+) -> dict[str, float]:
+    """Every metric of the task on test tiles, at the threshold chosen on validation.
+
+    Args:
+        probability: One row a test tile.
+        wanted: 1 where a class is present.
+        val_probability: One row a validation tile.
+        val_wanted: 1 where a class is present.
+
+    Returns:
+        "macro_f1", "overall_f1" (over all tiles and classes together), "map" (mean
+        average precision), "threshold", and "f1_<class>" where defined.
+    """
+    threshold = choose_threshold(val_probability, val_wanted)
+    called = probability >= threshold
+    f1 = class_f1(called, wanted)
+    present = np.flatnonzero(wanted.any(axis=0))
+    precision = [average_precision(probability[:, c], wanted[:, c]) for c in present]
+    return {
+        "macro_f1": float(np.nanmean(f1)),
+        "overall_f1": _overall_f1(called, wanted),
+        "map": float(np.mean(precision)),
+        "threshold": threshold,
+        **{
+            f"f1_{name}": float(value)
+            for name, value in zip(CLASS_NAMES, f1, strict=True)
+            if np.isfinite(value)
+        },
+    }
+
+
+def from_predictions(table: pd.DataFrame) -> tuple[Probability, Wanted]:
+    """Probabilities and targets out of a cell's prediction table.
+
+    Args:
+        table: Rows of one use and seed: "p0" .. "p7" and "has_<class>".
+
+    Returns:
+        What ``score`` takes.
+    """
+    probability = [f"p{code}" for code in range(NUM_CLASSES)]
+    wanted = [f"has_{name}" for name in CLASS_NAMES]
+    return table[probability].to_numpy(np.float64), table[wanted].to_numpy(np.int64)
