@@ -2,11 +2,11 @@
 
 import importlib
 import logging
-import shutil
 import sys
 from pathlib import Path
 
 from sentinel_fusion.data.patches import write_manifest
+from sentinel_fusion.folders import make_empty
 from sentinel_fusion.params import load_params
 
 _LOG = logging.getLogger(__name__)
@@ -21,9 +21,7 @@ def main(role: str) -> None:
     params = load_params()
     source = getattr(params.sources, role)
     settings = getattr(params.download, source.source).model_dump()
-    raw = Path("data/raw") / role
-    shutil.rmtree(raw, ignore_errors=True)
-    raw.mkdir(parents=True)
+    raw = make_empty(Path("data/raw") / role)
     module = importlib.import_module(f"sentinel_fusion.data.sources.{source.source}")
     patches = module.prepare(
         source.path,

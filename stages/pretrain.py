@@ -13,6 +13,7 @@ from torch import nn
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.data.splits import hold_out_places
+from sentinel_fusion.folders import make_empty
 from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.train.arms import ArmConfig, build_method, trains
@@ -45,8 +46,7 @@ def main(name: str) -> None:
         _LOG.info("%s: %s, initial weights only", name, config.method)
     encoder = method.get_submodule("encoder")
     assert isinstance(encoder, FusedEncoder)
-    folder = Path("models/pretrained") / name
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_empty(Path("models/pretrained") / name)
     save_encoder(folder, encoder, config, store.normalisation)
     curve.to_csv(folder / "curve.csv", index=False)
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from sentinel_fusion.classes import CLASS_NAMES
 from sentinel_fusion.data.splits import order_table, split_places
+from sentinel_fusion.folders import make_empty
 from sentinel_fusion.params import load_params
 
 _LOG = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def main() -> None:
         test_frac=params.split.test_frac,
         rng=np.random.default_rng(params.seed),
     )
-    OUT.mkdir(parents=True, exist_ok=True)
+    make_empty(OUT)
     index.to_parquet(OUT / "tiles.parquet", index=False)
     train = index[index["split"] == "train"]
     orders = order_table(train, params.seeds)

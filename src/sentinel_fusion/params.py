@@ -18,7 +18,8 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
+
+from sentinel_fusion.faults import explain
 
 _ENTRIES = {
     "methods": "\ndef build(",
@@ -295,7 +296,7 @@ def load_params(
     except yaml.YAMLError as error:
         raise ParamsError(f"{file} must be YAML: {error}; mend that line") from error
     except ValidationError as error:
-        lines = [f"{file}: {_explain(fault)}" for fault in error.errors()]
+        lines = [f"{file}: {explain(fault, Params)}" for fault in error.errors()]
         raise ParamsError("\n".join(lines)) from error
     for role, source in params.sources:
         if paths_must_exist and not source.path.exists():
@@ -304,28 +305,3 @@ def load_params(
                 "folder of the rasters (for synthetic: the simulator's code)"
             )
     return params
-
-
-def _explain(fault: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in fault["loc"] if part != "[key]")
-    if fault["type"] == "extra_forbidden":
-        valid = ", ".join(_valid_keys(fault["loc"][:-1]))
-        return f"unknown key {key}; valid keys there: {valid}; mend or remove it"
-    if fault["type"] == "missing":
-        return f"{key} is missing; add it (presets/ shows every key)"
-    rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    rule = rule.replace("should", "must")
-    value = fault["input"]
-    if not key or isinstance(value, dict):
-        return f"{key} {rule}".strip() + "; mend it there"
-    return f"{key} {rule}, got {value!r}; set it with -S {key}=VALUE"
-
-
-def _valid_keys(path: tuple[int | str, ...]) -> list[str]:
-    model: Any = Params
-    for part in path:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            model = model.model_fields[str(part)].annotation
-        else:  # a mapping of free names: its values share one model
-            model = model.__args__[1]
-    return list(model.model_fields)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Integer
 
+from sentinel_fusion.folders import make_empty
 from sentinel_fusion.train.cell import CellResult
 
 SPLIT_FILES = ("tiles.parquet", "label_order.parquet")
@@ -43,9 +44,9 @@ def write_result(result: CellResult, index: pd.DataFrame, folder: Path) -> None:
     Args:
         result: What the cell left.
         index: Tile index with ids and targets, joined to the predictions by row.
-        folder: Folder to write to; made where missing.
+        folder: Folder to write to; what lies there is removed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_empty(folder)
     tiles = index.iloc[result.predictions["row"].to_numpy()].reset_index(drop=True)
     table = pd.concat([tiles, result.predictions], axis=1)
     table.to_parquet(folder / "predictions.parquet", index=False)

@@ -101,7 +101,13 @@ def pretrain(
     """
     method.to(device)
     batch_size = min(settings.batch_size, len(data.train_rows))
-    steps_an_epoch = len(data.train_rows) // batch_size
+    steps_an_epoch, left_out = divmod(len(data.train_rows), batch_size)
+    _LOG.info(
+        "%d tiles, %d steps an epoch; %d other tiles left out of each epoch",
+        len(data.train_rows),
+        steps_an_epoch,
+        left_out,
+    )
     optimizer = torch.optim.AdamW(
         method.parameters(),
         lr=settings.learning_rate,
