@@ -1,7 +1,6 @@
 """params.yaml as frozen models: unknown keys and values out of range are refused.
 
-Only ``stages`` reads params; the package takes plain arguments. What a method or an
-encoder accepts is checked where it is built, by the check_arms stage.
+What a method or an encoder accepts is checked where it is built, by check_arms.
 """
 
 from collections import Counter
@@ -246,21 +245,16 @@ class Params(_Section):
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> "Params":
-        if self.pretrain.crop_px > self.tile.size_px:
-            raise ValueError(
-                f"pretrain.crop_px must be <= tile.size_px {self.tile.size_px}, got "
-                f"{self.pretrain.crop_px}"
-            )
-        if self.download.synthetic.patch_px < self.tile.size_px:
-            raise ValueError(
-                f"tile.size_px must be <= download.synthetic.patch_px "
-                f"{self.download.synthetic.patch_px}, got {self.tile.size_px}"
-            )
-        if self.finetune.eval_every > self.finetune.steps:
-            raise ValueError(
-                f"finetune.eval_every must be <= finetune.steps {self.finetune.steps}, "
-                f"got {self.finetune.eval_every}"
-            )
+        size_px = ("tile.size_px", self.tile.size_px)
+        steps = ("finetune.steps", self.finetune.steps)
+        patch_px = ("download.synthetic.patch_px", self.download.synthetic.patch_px)
+        for (key, value), (limit_key, limit) in (
+            (("pretrain.crop_px", self.pretrain.crop_px), size_px),
+            (size_px, patch_px),
+            (("finetune.eval_every", self.finetune.eval_every), steps),
+        ):
+            if value > limit:
+                raise ValueError(f"{key} must be <= {limit_key} {limit}, got {value}")
         return self
 
 
@@ -288,8 +282,7 @@ def load_params(
         The params.
 
     Raises:
-        ParamsError: If a key is unknown or missing or a value is out of range; one
-            line a fault with the key, the rule, the value and a remedy.
+        ParamsError: If a key or a value is wrong; one line a fault.
     """
     try:
         params = Params.model_validate(yaml.safe_load(file.read_text()))
