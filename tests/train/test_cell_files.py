@@ -26,7 +26,7 @@ def test_splits_come_back_by_name_and_seed(tmp_path: Path) -> None:
 def test_predictions_are_joined_to_their_tiles_by_row(tmp_path: Path) -> None:
     predictions = pd.DataFrame({"row": np.array([2, 0]), "p0": [0.2, 0.0]})
     index = pd.DataFrame({"tile_id": ["a", "b", "c"], "majority": [5, 6, 7]})
-    result = CellResult(predictions, pd.DataFrame({"step": [1]}), {"seconds": 1.0})
+    result = CellResult(predictions, pd.DataFrame({"step": [1]}), {"labels": 1})
     write_result(result, index, tmp_path / "cell")
     table = pd.read_parquet(tmp_path / "cell" / "predictions.parquet")
     assert table["tile_id"].tolist() == ["c", "a"]
