@@ -4,6 +4,7 @@ import importlib
 import logging
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 from sentinel_fusion.data.augment import build_augment
@@ -46,26 +47,22 @@ def write_cell(arm: str, task_name: str, label_frac: float, out: Path) -> None:
         label_orders=label_orders,
     )
     section = params.finetune
+    budget = {field.name for field in fields(FitSettings)}
     settings = CellSettings(
         label_frac=label_frac,
         learning_rates=section.learning_rates,
-        fit=FitSettings(
-            steps=section.steps,
-            batch_size=section.batch_size,
-            weight_decay=section.weight_decay,
-            eval_every=section.eval_every,
-        ),
+        fit=FitSettings(**section.model_dump(include=budget)),
         augment=build_augment(section.augment, None),
         precision=params.precision,
     )
-    weights = (Path("models/pretrained") / arm / "weights.safetensors").read_bytes()
+    encoder_files = sorted((Path("models/pretrained") / arm).iterdir())
     key = work_key(
-        [arm, task_name, label_frac, section.model_dump(), params.precision],
+        [arm, task_name, label_frac, section.model_dump(), params.precision, device],
         loaded_code(),
         [
             store.content_sha256.encode(),
             *((_SPLITS / name).read_bytes() for name in SPLIT_FILES),
-            weights,
+            *(file.read_bytes() for file in encoder_files),
         ],
     )
     checkpoints = Checkpoints(_SIDE_FOLDER, key, every_s=0)

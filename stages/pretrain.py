@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -40,15 +40,17 @@ def main(name: str) -> None:
     method = build_method(config)
     store = TileStore(Path("data/tiles/pretrain"))
     if trains(config):
-        curve = _train(method, config, store, params, device)
+        curve, checkpoints = _train(method, config, store, params, device)
     else:
-        curve = pd.DataFrame(columns=["epoch"])
+        curve, checkpoints = pd.DataFrame(columns=["epoch"]), None
         _LOG.info("%s: %s, initial weights only", name, config.method)
     encoder = method.get_submodule("encoder")
     assert isinstance(encoder, FusedEncoder)
     folder = make_empty(Path("models/pretrained") / name)
     save_encoder(folder, encoder, config, store.normalisation)
     curve.to_csv(folder / "curve.csv", index=False)
+    if checkpoints is not None:
+        checkpoints.remove()
 
 
 def _train(
@@ -57,14 +59,11 @@ def _train(
     store: TileStore,
     params: Params,
     device: torch.device,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, Checkpoints]:
     section = params.pretrain
+    wanted = {field.name for field in fields(PretrainSettings)}
     settings = PretrainSettings(
-        epochs=section.epochs,
-        batch_size=section.batch_size,
-        learning_rate=section.learning_rate,
-        weight_decay=section.weight_decay,
-        warmup_steps=section.warmup_steps,
+        **section.model_dump(include=wanted),
         seed=params.seed,
         precision=params.precision,
     )
@@ -93,8 +92,7 @@ def _train(
     )
     curve = pd.DataFrame(pretrain(method, data, settings, device, checkpoints))
     curve["watched"] = "val" if is_val.any() else "train"
-    checkpoints.remove()
-    return curve
+    return curve, checkpoints
 
 
 if __name__ == "__main__":

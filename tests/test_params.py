@@ -155,6 +155,16 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             {"seeds": []}, "seeds .*must have at least 1 item", id="empty list"
         ),
         pytest.param(
+            {"finetune.label_frac": True},
+            r"finetune\.label_frac must not be true or false",
+            id="truth value for a number",
+        ),
+        pytest.param(
+            {"sources.labelled.source": "folder", "split.protocol": "A"},
+            "split.protocol must be places for source folder, got A",
+            id="protocol of other data",
+        ),
+        pytest.param(
             {"arms.mine": {**ARM, "inputs": ["s1"]}},
             r"arms\.mine fusion early needs 2 input\(s\), got s1",
             id="fusion of one input",

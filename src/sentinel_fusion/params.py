@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -28,7 +29,7 @@ _ENTRIES = {
 """What a module must define to be chosen by its name."""
 Share = Annotated[float, Field(ge=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
-LabelFrac = Annotated[float, Field(gt=0, le=1)]
+LabelFrac = Annotated[float, Field(ge=0.0001, le=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Seed = Annotated[int, Field(ge=0, strict=True)]
 Rate = Annotated[float, Field(gt=0)]
@@ -55,6 +56,13 @@ class ParamsError(ValueError):
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: Any) -> Any:  # noqa: ANN401 - any YAML value
+        if isinstance(value, bool):
+            raise ValueError("must not be true or false")
+        return value
 
 
 class Source(_Section):
@@ -170,6 +178,7 @@ class Finetune(_Section):
     batch_size: Annotated[int, Field(ge=2)]
     weight_decay: Annotated[float, Field(ge=0)]
     eval_every: Count
+    warmup_frac: Share
     threads: Count
     augment: Literal["none", "d4"]
 
@@ -238,6 +247,13 @@ class Params(_Section):
         for arm_name, arm in self.arms.items():
             _require(f"arms.{arm_name}.method", arm.method, self.methods)
             _require(f"arms.{arm_name}.encoder", arm.encoder, self.encoders)
+        if self.split.protocol != "places":
+            source = self.sources.labelled.source
+            if source not in {"synthetic", "dfc2020"}:
+                raise ValueError(
+                    f"split.protocol must be places for source {source}, got "
+                    f"{self.split.protocol}"
+                )
         for arm_name in (*self.grid.arms, self.finetune.arm):
             key = "finetune.arm" if arm_name == self.finetune.arm else "grid.arms"
             _require(key, arm_name, self.arms)

@@ -55,11 +55,14 @@ def run_cell(cell: str) -> float:
     done = subprocess.run(
         ["dvc", "--wait-for-lock", "repro", "--single-item", cell],
         check=False,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        # a person at a terminal sees the stages' progress bars
+        stderr=None if sys.stderr.isatty() else subprocess.PIPE,
         text=True,
     )
     if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        printed = done.stdout + (done.stderr or "")
+        tail = "\n".join(printed.strip().splitlines()[-15:])
         raise RuntimeError(f"{cell} failed:\n{tail}")
     return time.monotonic() - start
 
@@ -105,9 +108,11 @@ def main() -> int:
         parser.error(f"--jobs must be >= 1, got {jobs}")
     try:
         return repro(jobs)
-    except (RuntimeError, subprocess.CalledProcessError) as error:
+    except RuntimeError as error:
         _LOG.error("%s", error)
         return 1
+    except subprocess.CalledProcessError as error:
+        return error.returncode  # dvc has said what is wrong
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.builders import s1_pixels, write_folder_scene, write_raster
+from tests.builders import s1_pixels, s2_pixels, write_folder_scene, write_raster
 
 from sentinel_fusion.bands import S1_BANDS, S2_BANDS
 from sentinel_fusion.data.loader import BatchLoader, TileStore
@@ -62,6 +62,19 @@ def test_missing_radar_pixel_gets_the_band_mean(store: TileStore) -> None:
     images = _loader(store, "s1").load(np.array([0]))["s1"]
     assert images[0, 1, 0, 0] == 0
     assert images[0, 1, 0, 1] == pytest.approx((-15.0 - -20) / 4, abs=0.002)
+
+
+def test_missing_optical_pixel_gets_the_band_means(tmp_path: Path) -> None:
+    write_folder_scene(tmp_path / "scene")
+    s2 = s2_pixels(32)
+    s2[:, 0, 0] = 0
+    write_raster(tmp_path / "scene" / "s2.tif", s2, nodata=0)
+    patches = list_patches(tmp_path, with_labels=False, label_scheme="dfc")
+    folder = tmp_path / "tiles"
+    write_tiles(patches, folder, RULES, with_labels=False, progress=lambda: None)
+    images = _loader(TileStore(folder), "s2").load(np.array([0]))["s2"]
+    assert (images[0, :, 0, 0] == 0).all()
+    assert images[0, 0, 0, 1] == pytest.approx((1001 - 1000) / 10)
 
 
 def test_normalised_tiles_have_zero_mean_and_unit_deviation(store: TileStore) -> None:

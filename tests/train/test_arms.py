@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -44,3 +45,23 @@ def test_wrong_options_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         build_method(replace(arm, **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("section", "option", "value", "message"),
+    [
+        ("method_options", "temperature", 0, "temperature must be > 0, got 0"),
+        ("method_options", "temperature", "hot", "temperature must be a number"),
+        ("method_options", "negatives", "bth", "negatives must be one of both, other"),
+        ("method_options", "projection_dim", 0, "projection_dim must be >= 1, got 0"),
+        ("method_options", "projection_dim", True, "must be a whole number, got True"),
+        ("encoder_options", "width", 1, "encoders.resnet.width must be >= 8, got 1"),
+        ("encoder_options", "width", "wide", "encoders.resnet.width must be a whole"),
+    ],
+)
+def test_options_out_of_range_are_refused(
+    arm: ArmConfig, section: str, option: str, value: object, message: str
+) -> None:
+    options = {**getattr(arm, section), option: value}
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+        build_method(replace(arm, **{section: options}))  # type: ignore[arg-type]

@@ -17,7 +17,9 @@ TRAIN, VAL, TEST = (np.arange(start, 48, 3) for start in range(3))
 SETTINGS = CellSettings(
     label_frac=0.5,
     learning_rates=(0.01, 0.001),
-    fit=FitSettings(steps=6, batch_size=8, weight_decay=0.0, eval_every=3),
+    fit=FitSettings(
+        steps=6, batch_size=8, weight_decay=0.0, eval_every=3, warmup_frac=0.1
+    ),
     augment=build_augment("d4", None),
     precision="float32",
 )
@@ -69,6 +71,15 @@ def test_the_chosen_rate_has_the_best_validation_score(result: CellResult) -> No
 def test_every_candidate_keeps_its_validation_curve(result: CellResult) -> None:
     rates = result.curves.groupby("use")["learning_rate"].agg(set)
     assert all(rates[use] == {0.01, 0.001} for use in ("finetuned", "frozen"))
+
+
+def test_one_label_is_enough_to_train(
+    arm: ArmConfig, data: CellData, tmp_path: Path
+) -> None:
+    checkpoints = Checkpoints(tmp_path, "cell", every_s=0)
+    one = replace(SETTINGS, label_frac=0.01)
+    result = run_cell(build_encoder(arm), single_label, data, one, checkpoints)
+    assert result.cost["labels"] == 1
 
 
 def test_the_number_of_labels_is_reported(result: CellResult) -> None:

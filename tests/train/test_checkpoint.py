@@ -1,5 +1,8 @@
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from sentinel_fusion.train.checkpoint import Checkpoints, loaded_code, work_key
@@ -23,6 +26,17 @@ def test_a_half_written_state_is_not_seen(tmp_path: Path) -> None:
     assert Checkpoints(tmp_path, "work", every_s=0).load("state") is None
 
 
+def test_a_damaged_state_starts_the_work_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoints = Checkpoints(tmp_path, "work", every_s=0)
+    checkpoints.save("state", {"weight": torch.arange(1000)})
+    file = tmp_path / "work" / "state.pt"
+    file.write_bytes(file.read_bytes()[:100])
+    assert checkpoints.load("state") is None
+    assert "state.pt cannot be read" in caplog.text
+
+
 def test_removed_work_starts_afresh(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, "work", every_s=0)
     checkpoints.save("state", {"step": 1})
@@ -42,6 +56,17 @@ def test_the_key_changes_with_params_code_and_input(tmp_path: Path) -> None:
     code.write_text("b")
     keys.append(work_key({"x": 1}, [code], [b"in"]))
     assert len(set(keys)) == 4
+
+
+def test_loaded_code_holds_the_running_script(tmp_path: Path) -> None:
+    script = tmp_path / "stage.py"
+    script.write_text(
+        "import sys\n"
+        "from sentinel_fusion.train.checkpoint import loaded_code\n"
+        "sys.stdout.write(str([file.name for file in loaded_code()]))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert "'stage.py'" in done.stdout
 
 
 def test_loaded_code_holds_the_imported_modules() -> None:

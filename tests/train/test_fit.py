@@ -7,7 +7,9 @@ from sentinel_fusion.tasks import single_label
 from sentinel_fusion.train.fit import Fit, FitData, FitSettings, fit, predict
 from sentinel_fusion.train.learners import LinearProbe
 
-SETTINGS = FitSettings(steps=40, batch_size=8, weight_decay=0.0, eval_every=10)
+SETTINGS = FitSettings(
+    steps=40, batch_size=8, weight_decay=0.0, eval_every=10, warmup_frac=0.1
+)
 TARGETS = np.arange(24) % 3
 FEATURES = 3 * torch.eye(3)[torch.from_numpy(TARGETS)]
 DATA = FitData(np.arange(12), np.arange(12, 24), TARGETS)

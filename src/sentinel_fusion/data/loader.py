@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from sentinel_fusion.bands import BANDS, S1_NAN, S1_UNITS_PER_DB
+from sentinel_fusion.bands import BANDS, S1_NAN, S1_UNITS_PER_DB, S2_NODATA
 from sentinel_fusion.data.shards import ShardReader
 from sentinel_fusion.data.stats import Normalisation, normalisation_of
 
@@ -101,7 +101,7 @@ class BatchLoader:
     def load(self, rows: Integer[np.ndarray, " tiles"]) -> Batch:
         """One batch, zero mean and unit deviation over the pre-training tiles.
 
-        Pixels without radar measurement get the band mean.
+        Pixels without measurement get the band mean.
 
         Args:
             rows: Tile positions in the store.
@@ -119,10 +119,10 @@ class BatchLoader:
         values = stored.to(torch.float32)
         if sensor == "s1":
             missing = stored == S1_NAN
-            images = (values / S1_UNITS_PER_DB - mean) / sd
-            images = images.masked_fill(missing, 0.0)
+            values = values / S1_UNITS_PER_DB
         else:
-            images = (values - mean) / sd
+            missing = (values == S2_NODATA).all(dim=-1, keepdim=True)
+        images = ((values - mean) / sd).masked_fill(missing, 0.0)
         return images.permute(0, 3, 1, 2)
 
     def iterate(

@@ -131,6 +131,11 @@ def _read_s2(
     raster: rasterio.DatasetReader, window: Window
 ) -> tuple[Shaped[np.ndarray, "rows cols 13"], Bool[np.ndarray, "rows cols"]]:
     pixels = np.moveaxis(raster.read(window=window), 0, -1)
+    if pixels.size and pixels.min() < 0:
+        raise ValueError(
+            f"{raster.name}: reflectance x 10000 must be >= 0, got {pixels.min()}; "
+            "give the raster a nodata value of 0"
+        )
     nodata = S2_NODATA if raster.nodata is None else raster.nodata
     invalid = (pixels == nodata).all(axis=-1)
     return np.where(invalid[..., None], S2_NODATA, pixels), invalid

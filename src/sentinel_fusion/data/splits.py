@@ -76,7 +76,8 @@ def _draw_places(
     if len(mix) < 2:
         raise ValueError(
             f"a {name} split needs at least 2 places to draw from, got {len(mix)}; "
-            "add places, or lower download.dfc2020.block_patches"
+            "add places (protocol places needs 3 in all, A and B 2 to train on); for "
+            "DFC2020 lower download.dfc2020.block_patches"
         )
     count = min(len(mix) - 1, max(1, round(share * len(mix))))
     wanted = mix.sum() / mix.to_numpy().sum()

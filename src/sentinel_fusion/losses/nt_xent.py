@@ -8,6 +8,24 @@ from torch.nn import functional as F
 NEGATIVES = ("both", "other")
 
 
+def check_nt_xent_options(*, temperature: float, negatives: str) -> None:
+    """Refuse options that ``nt_xent`` cannot work with.
+
+    Args:
+        temperature: Divisor of the cosine similarities.
+        negatives: One of ``NEGATIVES``.
+
+    Raises:
+        ValueError: If the temperature is not positive or the negatives are unknown.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature must be > 0, got {temperature}")
+    if negatives not in NEGATIVES:
+        raise ValueError(
+            f"negatives must be one of {', '.join(NEGATIVES)}, got {negatives!r}"
+        )
+
+
 def nt_xent(
     z1: Float[Tensor, "batch dim"],
     z2: Float[Tensor, "batch dim"],
@@ -30,8 +48,7 @@ def nt_xent(
         Mean over the 2N anchors.
 
     Raises:
-        ValueError: If the shapes differ, there is no negative, the temperature is not
-            positive or the negatives are unknown.
+        ValueError: If the shapes differ or there is no negative.
 
     Source: arXiv 2002.05709, equation 1 and algorithm 1; with one sensor a view,
         ISPRS Annals V-3-2022, 705, section 3.
@@ -41,12 +58,7 @@ def nt_xent(
             "z1 and z2 must have the same shape and at least 2 rows, got "
             f"{tuple(z1.shape)} and {tuple(z2.shape)}"
         )
-    if not temperature > 0:
-        raise ValueError(f"temperature must be > 0, got {temperature}")
-    if negatives not in NEGATIVES:
-        raise ValueError(
-            f"negatives must be one of {', '.join(NEGATIVES)}, got {negatives!r}"
-        )
+    check_nt_xent_options(temperature=temperature, negatives=negatives)
     with torch.autocast(z1.device.type, enabled=False):
         u1 = F.normalize(z1.float(), dim=1)
         u2 = F.normalize(z2.float(), dim=1)

@@ -6,7 +6,7 @@ Source: Scheibenreif, Mommert, Borth 2022, ISPRS Annals V-3-2022, 705.
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sentinel_fusion.losses.nt_xent import nt_xent
+from sentinel_fusion.losses.nt_xent import check_nt_xent_options, nt_xent
 from sentinel_fusion.models.fusion import FusedEncoder, width
 from sentinel_fusion.models.heads import projection_head
 
@@ -34,9 +34,12 @@ class DualSimCLR(nn.Module):
 
         Raises:
             ValueError: If the encoder does not hold one encoder for each of two
-                sensors.
+                sensors, or an option is out of range.
         """
         super().__init__()
+        check_nt_xent_options(temperature=temperature, negatives=negatives)
+        if projection_dim < 1:
+            raise ValueError(f"projection_dim must be >= 1, got {projection_dim}")
         if len(encoder.encoders) != 2:
             raise ValueError(
                 "dual_simclr needs an arm with inputs s1, s2 and fusion late, got "

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 PUBLISHED_WIDTH = 64
+SMALLEST_WIDTH = 8
 
 
 class ResNetEncoder(nn.Module):
@@ -56,12 +57,16 @@ def build(*, in_channels: int, architecture: str, width: int) -> ResNetEncoder:
         The encoder.
 
     Raises:
-        ValueError: If timm has no ResNet of that name.
+        ValueError: If timm has no ResNet of that name or the width is too small.
     """
     if architecture not in timm.list_models("*resnet*", module="resnet"):
         raise ValueError(
             "encoders.resnet.architecture must be a timm ResNet such as resnet18 or "
             f"resnet50, got {architecture!r}; timm.list_models('*resnet*') lists them"
+        )
+    if width < SMALLEST_WIDTH:
+        raise ValueError(
+            f"encoders.resnet.width must be >= {SMALLEST_WIDTH}, got {width}"
         )
     options: dict[str, Any] = {}
     if width != PUBLISHED_WIDTH:

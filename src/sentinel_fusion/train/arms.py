@@ -16,6 +16,12 @@ from torch import nn
 from sentinel_fusion.models.fusion import FusedEncoder, build_fused
 
 Options = dict[str, str | int | float | bool]
+_KINDS = {
+    int: (int, "a whole number"),
+    float: (float | int, "a number"),
+    str: (str, "a string"),
+}
+"""Annotation of an option -> what YAML may give for it, and that in words."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +98,10 @@ def trains(config: ArmConfig) -> bool:
 
 
 def _check_options(key: str, build: Callable[..., Any], options: Options) -> None:
+    parameters = inspect.signature(build).parameters
     wanted = {
         name
-        for name, parameter in inspect.signature(build).parameters.items()
+        for name, parameter in parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name != "in_channels"
     }
     for name in sorted(wanted ^ set(options)):
@@ -103,3 +110,7 @@ def _check_options(key: str, build: Callable[..., Any], options: Options) -> Non
             f"{fault} {key}.{name}; valid keys there: "
             f"{', '.join(sorted(wanted)) or 'none'}"
         )
+    for name, value in options.items():
+        kind, words = _KINDS[parameters[name].annotation]
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise TypeError(f"{key}.{name} must be {words}, got {value!r}; mend it")

@@ -6,17 +6,21 @@ input therefore starts afresh, and an interrupted run of the same work goes on.
 
 import hashlib
 import json
+import logging
+import os
 import shutil
 import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
+_LOG = logging.getLogger(__name__)
 State = dict[str, Any]
-_PROJECT = ("sentinel_fusion", "stages")
+_PROJECT = ("sentinel_fusion", "stages", "__main__")
 
 
 def work_key(settings: object, code: Iterable[Path], inputs: Iterable[bytes]) -> str:
@@ -42,12 +46,12 @@ def loaded_code() -> list[Path]:
     """Source files of this project that the running process has imported.
 
     Returns:
-        Files of the package and of the stages.
+        Files of the package and of the stages, the running script among them.
     """
     return [
-        Path(module.__file__)
+        Path(file)
         for name, module in sys.modules.copy().items()
-        if name.split(".")[0] in _PROJECT and module.__file__ is not None
+        if name.split(".")[0] in _PROJECT and (file := getattr(module, "__file__", ""))
     ]
 
 
@@ -73,12 +77,16 @@ class Checkpoints:
             name: Name it was saved under.
 
         Returns:
-            The state on the CPU, or None where there is none.
+            The state on the CPU, or None where there is none that can be read.
         """
         file = self._folder / f"{name}.pt"
         if not file.is_file():
             return None
-        state: State = torch.load(file, map_location="cpu", weights_only=True)
+        try:
+            state: State = torch.load(file, map_location="cpu", weights_only=True)
+        except (EOFError, OSError, RuntimeError, UnpicklingError) as error:
+            _LOG.warning("%s cannot be read (%s); starting that work anew", file, error)
+            return None
         return state
 
     def save(self, name: str, state: State) -> None:
@@ -90,7 +98,10 @@ class Checkpoints:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = self._folder / f"{name}.partial"
-        torch.save(state, partial)
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(self._folder / f"{name}.pt")
         self._saved_at = time.monotonic()
 

@@ -13,8 +13,6 @@ from sentinel_fusion.train.checkpoint import State
 from sentinel_fusion.train.learners import Learner
 from sentinel_fusion.train.optim import cosine_schedule
 
-_WARMUP_SHARE = 0.1
-
 
 @runtime_checkable
 class Task(Protocol):
@@ -42,12 +40,14 @@ class FitSettings:
         batch_size: Tiles a step; cut to the number of labelled tiles where fewer.
         weight_decay: Decoupled weight decay of AdamW.
         eval_every: Steps between validations.
+        warmup_frac: Share of the steps with a rising learning rate.
     """
 
     steps: int
     batch_size: int
     weight_decay: float
     eval_every: int
+    warmup_frac: float
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def fit(
     schedule = cosine_schedule(
         optimizer,
         total_steps=settings.steps,
-        warmup_steps=round(_WARMUP_SHARE * settings.steps),
+        warmup_steps=round(settings.warmup_frac * settings.steps),
     )
     generator = torch.Generator().manual_seed(seed)
     targets = torch.from_numpy(data.targets)
@@ -183,7 +183,8 @@ def predict(
 def _endless_order(
     num_tiles: int, settings: FitSettings, generator: torch.Generator
 ) -> list[Shaped[np.ndarray, " batch"]]:
-    batch_size = min(settings.batch_size, num_tiles)
+    # at least two: a batch of one has no batch statistics; a single tile comes twice
+    batch_size = max(2, min(settings.batch_size, num_tiles))
     passes = -(-settings.steps * batch_size // num_tiles)
     order = torch.cat(
         [torch.randperm(num_tiles, generator=generator) for _ in range(passes)]
