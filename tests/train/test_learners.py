@@ -25,6 +25,17 @@ def _features(encoder: FusedEncoder, loader: BatchLoader) -> torch.Tensor:
     )
 
 
+def _fine_tuned(encoder: FusedEncoder, loader: BatchLoader) -> FineTuned:
+    return FineTuned(
+        encoder,
+        linear_head(128, 8, seed=0),
+        loader,
+        build_augment("d4", None),
+        batch_size=16,
+        precision="float32",
+    )
+
+
 def test_freezing_changes_no_weight_and_no_batch_statistic(
     encoder: FusedEncoder, loader: BatchLoader
 ) -> None:
@@ -65,14 +76,7 @@ def test_a_probe_trains_the_head_alone(
 def test_fine_tuning_trains_encoder_and_head(
     encoder: FusedEncoder, loader: BatchLoader
 ) -> None:
-    learner = FineTuned(
-        encoder,
-        linear_head(128, 8, seed=0),
-        loader,
-        build_augment("d4", None),
-        batch_size=16,
-        precision="float32",
-    )
+    learner = _fine_tuned(encoder, loader)
     learner.training_logits(ROWS, torch.Generator()).sum().backward()
     assert all(p.grad is not None for p in learner.trained.parameters())
 
@@ -80,13 +84,6 @@ def test_fine_tuning_trains_encoder_and_head(
 def test_predictions_use_running_statistics(
     encoder: FusedEncoder, loader: BatchLoader
 ) -> None:
-    learner = FineTuned(
-        encoder,
-        linear_head(128, 8, seed=0),
-        loader,
-        build_augment("d4", None),
-        batch_size=16,
-        precision="float32",
-    )
+    learner = _fine_tuned(encoder, loader)
     together = learner.logits(ROWS)
     torch.testing.assert_close(learner.logits(ROWS[:1]), together[:1])
