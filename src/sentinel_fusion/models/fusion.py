@@ -6,10 +6,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sentinel_fusion.bands import BANDS
+from sentinel_fusion.bands import BANDS, band_indices
+from sentinel_fusion.models.timm_encoder import TimmEncoder
 
 FUSIONS = ("single", "early", "late")
-_EARLY = "stacked"
+STACKED = "stacked"
+"""Name of the one encoder of early fusion."""
+Bands = dict[str, tuple[str, ...]]
+"""Sensor -> names of the bands an arm looks at, in the order they are stacked."""
+Maps = dict[str, list[Tensor]]
+"""Encoder's name -> its feature maps (B, C, H, W), fine to coarse."""
 
 
 def width(encoder: nn.Module) -> int:
@@ -33,17 +39,42 @@ class FusedEncoder(nn.Module):
     early fusion holds one encoder over the stacked bands of all sensors.
     """
 
-    def __init__(self, encoders: nn.ModuleDict, inputs: tuple[str, ...]) -> None:
+    def __init__(
+        self, encoders: nn.ModuleDict, inputs: tuple[str, ...], bands: Bands
+    ) -> None:
         """Hold the encoders.
 
         Args:
             encoders: Encoder by sensor, or the one over stacked bands.
             inputs: Sensors in the order of concatenation.
+            bands: Bands the encoders look at.
         """
         super().__init__()
         self.encoders = encoders
         self.inputs = inputs
+        self.bands = bands
         self.num_features = sum(width(e) for e in encoders.values())
+
+    def views(
+        self, images: dict[str, Float[Tensor, "batch bands height width"]]
+    ) -> dict[str, Float[Tensor, "batch channels height width"]]:
+        """What each encoder sees of a batch.
+
+        Args:
+            images: Sensor -> normalised images of the same tiles, all bands.
+
+        Returns:
+            Encoder's name -> its bands, stacked over sensors for early fusion.
+        """
+        chosen = {
+            sensor: images[sensor]
+            if self.bands[sensor] == BANDS[sensor]
+            else images[sensor][:, band_indices(sensor, self.bands[sensor])]
+            for sensor in self.inputs
+        }
+        if STACKED in self.encoders:
+            return {STACKED: torch.cat(list(chosen.values()), dim=1)}
+        return chosen
 
     def forward(
         self, images: dict[str, Float[Tensor, "batch bands height width"]]
@@ -56,12 +87,24 @@ class FusedEncoder(nn.Module):
         Returns:
             One vector a tile.
         """
-        if _EARLY in self.encoders:
-            stacked = torch.cat([images[sensor] for sensor in self.inputs], dim=1)
-            early: Tensor = self.encoders[_EARLY](stacked)
-            return early
-        features = [self.encoders[sensor](images[sensor]) for sensor in self.inputs]
+        features = [self.encoders[k](x) for k, x in self.views(images).items()]
         return torch.cat(features, dim=1)
+
+    def feature_maps(
+        self, images: dict[str, Float[Tensor, "batch bands height width"]]
+    ) -> Maps:
+        """Feature maps of every encoder.
+
+        Args:
+            images: Sensor -> normalised images of the same tiles.
+
+        Returns:
+            Encoder's name -> maps, fine to coarse.
+        """
+        return {
+            name: self.encoders[name].feature_maps(x)  # type: ignore[operator]
+            for name, x in self.views(images).items()
+        }
 
 
 def to_channels_last(encoder: nn.Module) -> None:
@@ -74,9 +117,10 @@ def to_channels_last(encoder: nn.Module) -> None:
 
 
 def build_fused(
-    build: Callable[[int], nn.Module],
+    build: Callable[[int], TimmEncoder],
     *,
     inputs: tuple[str, ...],
+    bands: Bands,
     fusion: str,
     seed: int,
 ) -> FusedEncoder:
@@ -85,19 +129,21 @@ def build_fused(
     Args:
         build: Makes an encoder for a number of input channels.
         inputs: Sensors of the arm.
+        bands: Bands of the sensors that the arm looks at in part; the others are
+            looked at whole.
         fusion: One of ``FUSIONS``.
         seed: Seed of the weights; torch's global state is left as it was.
 
     Returns:
         The encoders in channels-last memory format.
     """
+    every = {sensor: bands.get(sensor, BANDS[sensor]) for sensor in inputs}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if fusion == "early":
-            channels = sum(len(BANDS[sensor]) for sensor in inputs)
-            encoders = {_EARLY: build(channels)}
+            encoders = {STACKED: build(sum(len(names) for names in every.values()))}
         else:
-            encoders = {sensor: build(len(BANDS[sensor])) for sensor in inputs}
-    fused = FusedEncoder(nn.ModuleDict(encoders), inputs)
+            encoders = {sensor: build(len(every[sensor])) for sensor in inputs}
+    fused = FusedEncoder(nn.ModuleDict(encoders), inputs, every)
     to_channels_last(fused)
     return fused

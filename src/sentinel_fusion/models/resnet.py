@@ -6,45 +6,14 @@ Source: He et al. 2016, arXiv 1512.03385; timm ``models/resnet.py``.
 from typing import Any
 
 import timm
-from jaxtyping import Float
-from torch import Tensor, nn
+
+from sentinel_fusion.models.timm_encoder import TimmEncoder
 
 PUBLISHED_WIDTH = 64
 SMALLEST_WIDTH = 8
 
 
-class ResNetEncoder(nn.Module):
-    """A ResNet without its classifier."""
-
-    num_features: int
-
-    def __init__(self, network: nn.Module, num_features: int) -> None:
-        """Wrap a network.
-
-        Args:
-            network: timm ResNet with average pooling and no classifier.
-            num_features: Length of its feature vectors.
-        """
-        super().__init__()
-        self.network = network
-        self.num_features = num_features
-
-    def forward(
-        self, images: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch features"]:
-        """Average-pooled features.
-
-        Args:
-            images: Normalised images.
-
-        Returns:
-            One vector an image.
-        """
-        features: Tensor = self.network(images)
-        return features
-
-
-def build(*, in_channels: int, architecture: str, width: int) -> ResNetEncoder:
+def build(*, in_channels: int, architecture: str, width: int) -> TimmEncoder:
     """A randomly initialised ResNet; seed torch before for repeatable weights.
 
     Args:
@@ -54,7 +23,7 @@ def build(*, in_channels: int, architecture: str, width: int) -> ResNetEncoder:
             timm keeps the 64 channels of a plain stem at any width.
 
     Returns:
-        The encoder.
+        The encoder, with maps at strides 2 (the stem), 4, 8, 16 and 32.
 
     Raises:
         ValueError: If timm has no ResNet of that name or the width is too small.
@@ -68,13 +37,9 @@ def build(*, in_channels: int, architecture: str, width: int) -> ResNetEncoder:
         raise ValueError(
             f"encoders.resnet.width must be >= {SMALLEST_WIDTH}, got {width}"
         )
-    options: dict[str, Any] = {}
+    model_args: dict[str, Any] = {"in_chans": in_channels, "num_classes": 0}
     if width != PUBLISHED_WIDTH:
-        options["channels"] = tuple(width * 2**stage for stage in range(4))
-        options["stem_width"] = width // 2
-    network = timm.create_model(
-        architecture, in_chans=in_channels, num_classes=0, **options
-    )
-    num_features = network.num_features
-    assert isinstance(num_features, int)
-    return ResNetEncoder(network, num_features)
+        model_args["channels"] = [width * 2**stage for stage in range(4)]
+        model_args["stem_width"] = width // 2
+    network = timm.create_model(architecture, **model_args)
+    return TimmEncoder(network, architecture, model_args)
