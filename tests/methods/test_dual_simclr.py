@@ -12,10 +12,13 @@ def _config(inputs: tuple[str, ...] = ("s1", "s2"), fusion: str = "late") -> Arm
     return ArmConfig(
         method="dual_simclr",
         method_options={},
+        loss="nt_xent",
         encoder="resnet",
         encoder_options={"architecture": "resnet10t", "width": 16},
         inputs=inputs,
+        bands={},
         fusion=fusion,
+        size_px=32,
         seed=0,
     )
 

@@ -10,7 +10,8 @@ from sentinel_fusion.losses.nt_xent import check_nt_xent_options, nt_xent
 from sentinel_fusion.models.fusion import FusedEncoder, width
 from sentinel_fusion.models.heads import projection_head
 
-TRAINS = True
+LOSS = "nt_xent"
+"""Module of ``sentinel_fusion.losses`` that the method lowers."""
 
 
 class DualSimCLR(nn.Module):
@@ -66,8 +67,9 @@ class DualSimCLR(nn.Module):
         Returns:
             Projections of the first and of the second sensor of the arm.
         """
+        views = self.encoder.views(images)
         z1, z2 = (
-            self.heads[sensor](self.encoder.encoders[sensor](images[sensor]))
+            self.heads[sensor](self.encoder.encoders[sensor](views[sensor]))
             for sensor in self.encoder.inputs
         )
         return z1, z2

@@ -4,7 +4,8 @@ from torch import nn
 
 from sentinel_fusion.models.fusion import FusedEncoder
 
-TRAINS = False
+LOSS = "none"
+"""Module of ``sentinel_fusion.losses``: nothing is trained."""
 
 
 class Scratch(nn.Module):

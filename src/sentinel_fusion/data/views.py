@@ -1,0 +1,170 @@
+"""Random views of Sentinel-2 images for SimCLR, drawn with kornia.
+
+Source: Chen et al. 2020, arXiv 2002.05709, section 3 and appendix A.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from kornia import augmentation
+from torch import Tensor
+
+VIEWS = ("colour", "bands")
+COLOUR_CHANNELS = 3
+JITTER_PROBABILITY = 0.8
+GRAYSCALE_PROBABILITY = 0.2
+BLUR_PROBABILITY = 0.5
+BLUR_SIGMA = (0.1, 2.0)
+BLUR_SHARE = 10
+"""Image edges are this many times the edge of the blur's kernel."""
+STRONG = 0.8
+"""Largest relative change of brightness, contrast, saturation at strength 1."""
+WEAK = 0.2
+"""Largest shift of the hue at strength 1, in turns of the colour circle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomViews:
+    """How views are drawn; every image gets draws of its own.
+
+    All draws come from torch's global CPU state, whatever device the images are on:
+    kornia takes no generator. Who needs repeatable views seeds that state.
+
+    Args:
+        kind: "colour" distorts brightness, contrast, saturation and hue of RGB images;
+            "bands" distorts level and contrast of any number of bands.
+        min_crop_share: Smallest area of a crop as share of the image; 0.08 as
+            published.
+        jitter_strength: Factor on all distortions of brightness and colour; 1 as
+            published for ImageNet, 0.5 for CIFAR-10.
+    """
+
+    kind: str
+    min_crop_share: float
+    jitter_strength: float
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: If the kind is unknown or a number is out of range.
+        """
+        if self.kind not in VIEWS:
+            raise ValueError(
+                f"views must be one of {', '.join(VIEWS)}, got {self.kind!r}"
+            )
+        if not 0 < self.min_crop_share <= 1:
+            raise ValueError(
+                f"min_crop_share must be > 0 and <= 1, got {self.min_crop_share}"
+            )
+        if not 0 <= self.jitter_strength <= 1:
+            raise ValueError(
+                f"jitter_strength must be >= 0 and <= 1, got {self.jitter_strength}"
+            )
+
+    @torch.no_grad()
+    def draw(
+        self, reflectance: Float[Tensor, "batch bands height width"]
+    ) -> Float[Tensor, "batch bands height width"]:
+        """One view of every image: crop, flips, jitter, blur, in this order.
+
+        The vertical flip is not in the paper: a satellite image has no upper side.
+        Computed in float32 whatever the autocast.
+
+        Args:
+            reflectance: Top-of-atmosphere reflectance, 0 to 1; kornia's jitter is made
+                for this range, so brighter pixels such as cloud are cut to 1. Bands in
+                the order red, green, blue for "colour".
+
+        Returns:
+            Images of the same size within 0 and 1, channels last in memory.
+
+        Raises:
+            ValueError: If the kind is "colour" and there are not 3 bands.
+        """
+        if self.kind == "colour" and reflectance.shape[1] != COLOUR_CHANNELS:
+            raise ValueError(
+                f"colour views need {COLOUR_CHANNELS} bands in the order B04, B03, "
+                f"B02, got {reflectance.shape[1]}"
+            )
+        height, width = reflectance.shape[2:]
+        with torch.autocast(reflectance.device.type, enabled=False):
+            images = reflectance.clamp(0, 1)
+            for step in self._steps(height, width):
+                images = step(images)
+        # rounding of the blur's weights can lead just beyond the limits
+        return images.clamp(0, 1).contiguous(memory_format=torch.channels_last)
+
+    def _steps(self, height: int, width: int) -> list[Callable[[Tensor], Tensor]]:
+        # no nn.Module holds these: .to(device) would move their draws to the device
+        kernel = blur_kernel(min(height, width))
+        return [
+            augmentation.RandomResizedCrop(
+                (height, width), scale=(self.min_crop_share, 1.0), align_corners=False
+            ),
+            augmentation.RandomHorizontalFlip(p=0.5),
+            augmentation.RandomVerticalFlip(p=0.5),
+            *(self._colour_steps() if self.kind == "colour" else [self._jitter_bands]),
+            augmentation.RandomGaussianBlur(
+                (kernel, kernel), BLUR_SIGMA, p=BLUR_PROBABILITY
+            ),
+        ]
+
+    def _colour_steps(self) -> list[Callable[[Tensor], Tensor]]:
+        strong, weak = STRONG * self.jitter_strength, WEAK * self.jitter_strength
+        return [
+            augmentation.ColorJitter(
+                strong, strong, strong, weak, p=JITTER_PROBABILITY
+            ),
+            augmentation.RandomGrayscale(p=GRAYSCALE_PROBABILITY),
+        ]
+
+    def _jitter_bands(self, images: Tensor) -> Tensor:
+        return jitter_bands(images, strength=self.jitter_strength)
+
+
+def blur_kernel(edge_px: int) -> int:
+    """Edge of the blur's kernel: about a tenth of the image's, as published.
+
+    Args:
+        edge_px: Shorter edge of the image.
+
+    Returns:
+        An odd number of pixels, at least 3.
+    """
+    return max(3, edge_px // BLUR_SHARE | 1)
+
+
+def jitter_bands(
+    images: Float[Tensor, "batch bands height width"], *, strength: float
+) -> Float[Tensor, "batch bands height width"]:
+    """Distort each band by itself, and the brightness of all bands together.
+
+    What colour jitter is to RGB: brightness scales the image, as other light would; a
+    gain for every image and band widens or narrows the values around the band's mean in
+    that image; an offset, a share of that mean, shifts them, as haze and season do. The
+    means make it free of scale: bands differ a hundredfold in reflectance.
+
+    Args:
+        images: Reflectance.
+        strength: 1 lets brightness and gain differ from 1 by up to ``STRONG`` and the
+            offset from 0 by up to ``WEAK``; 0 changes nothing.
+
+    Returns:
+        Reflectance within 0 and 1, some images as they were.
+    """
+    batch, bands = images.shape[:2]
+    chosen = torch.rand(batch, 1, 1, 1) < JITTER_PROBABILITY
+    brightness = 1 + strength * chosen * _uniform((batch, 1), STRONG)
+    gain = 1 + strength * chosen * _uniform((batch, bands), STRONG)
+    offset = strength * chosen * _uniform((batch, bands), WEAK)
+    scale = (brightness * gain).to(images.device)
+    shift = (brightness * (1 + offset - gain)).to(images.device)
+    level = images.mean(dim=(2, 3), keepdim=True)
+    return torch.addcmul(shift * level, scale, images).clamp(0, 1)
+
+
+def _uniform(shape: tuple[int, int], limit: float) -> Tensor:
+    return torch.empty(*shape, 1, 1).uniform_(-limit, limit)
