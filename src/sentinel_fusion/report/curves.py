@@ -3,25 +3,106 @@
 Source: ISPRS Annals V-3-2022, 705, figure of average accuracy against label share.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
+from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
+from scipy.optimize import isotonic_regression
 
 from sentinel_fusion.report.efficiency import USE_TITLES
 
-ARM_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
-"""Okabe and Ito's palette, told apart with every common colour blindness."""
-_MARKERS = "osD^vP"
+ARM_COLOURS = (
+    *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#000000"),
+    *("#8c510a", "#5e3c99", "#8a8a00"),
+)
+"""Okabe and Ito's palette, told apart with every common colour blindness, then three
+darker ones for figures with more arms than it has colours."""
+_MARKERS = "osD^vPX<>ph"  # one more than the colours: pairs repeat after 110 arms
+_PUBLISHED_GREY = "#666666"
+_LABEL_SIZE = 6.5
+_CHARACTER_IN = 0.075  # of the caption, a little more than its mean width
+_LABEL_GAP = 0.042
+"""Least distance between labels of published marks, as a share of a panel's height."""
+
+
+@dataclass(frozen=True)
+class _Family:
+    fill: str
+    is_hollow: bool
+    line_width: float
+    dashes: tuple[float, ...]
+
+
+_FAMILIES = {
+    "": _Family("full", False, 1.6, (3.5, 1.5)),
+    "vgg": _Family("left", False, 1.2, (5, 1.5, 1, 1.5)),
+    "swin": _Family("full", True, 1.0, (3, 2)),
+}
+"""Encoder families that stand in front of another arm's name, and the plain arms."""
+
+
+@dataclass(frozen=True)
+class ArmLook:
+    """How an arm is drawn in every figure.
+
+    Args:
+        colour: Hex colour, shared by the arms that differ by encoder family only.
+        marker: Matplotlib's letter, shared likewise.
+        family: Encoder family, which sets marker fill, line width and dashes.
+    """
+
+    colour: str
+    marker: str
+    family: str
+
+
+def arm_looks(arms: Sequence[str]) -> dict[str, ArmLook]:
+    """The look of each arm, from its place among all arms.
+
+    An arm named after another with a known family in front ("swin_late" beside
+    "late") takes that arm's colour and marker with the family's fill and line.
+
+    Args:
+        arms: All arms of the project, in a fixed order; a figure may show fewer.
+
+    Returns:
+        Arm -> look, in the order of ``arms``.
+    """
+    split = {arm: _split_family(arm, arms) for arm in arms}
+    roles = list(dict.fromkeys(role for _, role in split.values()))
+    looks = {}
+    for arm, (family, role) in split.items():
+        number = roles.index(role)
+        colour = ARM_COLOURS[number % len(ARM_COLOURS)]
+        marker = _MARKERS[number % len(_MARKERS)]
+        looks[arm] = ArmLook(colour, marker, family)
+    return looks
+
+
+def _split_family(arm: str, arms: Sequence[str]) -> tuple[str, str]:
+    family, _, role = arm.partition("_")
+    return (family, role) if family in _FAMILIES and role in arms else ("", arm)
 
 
 def draw_label_efficiency(
-    summary: pd.DataFrame, *, score_name: str, caption: str, trained_arms: set[str]
+    summary: pd.DataFrame,
+    *,
+    score_name: str,
+    caption: str,
+    arms: Sequence[str],
+    trained_arms: set[str],
+    published: pd.DataFrame,
 ) -> Figure:
     """Score against label fraction, a panel a use and a line an arm.
 
@@ -30,59 +111,166 @@ def draw_label_efficiency(
             one task.
         score_name: Axis label.
         caption: Data and protocol, written below the panels.
+        arms: All arms of the project, which fix each arm's look and the legend's
+            order; those without a row are not drawn.
         trained_arms: Arms with pre-training, drawn solid; the others are dashed.
+        published: Figures of other papers, drawn hollow and grey: columns "paper",
+            "system", "use", "label_frac" and "value"; may have no rows.
 
     Returns:
         The figure.
+
+    Raises:
+        ValueError: If an arm of the summary is not among ``arms``.
     """
-    mpl.rcParams["svg.hashsalt"] = "sentinel-fusion"
+    unknown = sorted(set(summary["arm"]) - set(arms))
+    if unknown:
+        raise ValueError(f"arms must list every arm drawn, got no {', '.join(unknown)}")
+    looks = _looks_of(summary, arms)
     uses = [use for use in USE_TITLES if use in set(summary["use"])]
-    figure, axes = plt.subplots(
-        1, len(uses), figsize=(4.6 * len(uses), 4.0), sharey=True, squeeze=False
-    )
-    for use, panel in zip(uses, axes[0], strict=True):
-        _draw_panel(panel, summary[summary["use"] == use], trained_arms)
+    marks = _numbered(published[published["use"].isin(uses)])
+    panel_width = 4.2 if marks.empty else 5.2
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    width = panel_width * len(uses) + 1.8
+    figure = Figure((width, 4.6), layout=layout)
+    panels = figure.subplots(1, len(uses), sharey=True, squeeze=False)[0]
+    for use, panel in zip(uses, panels, strict=True):
+        _draw_lines(panel, summary[summary["use"] == use], looks, trained_arms)
+        _draw_marks(panel, marks[marks["use"] == use])
         panel.set_title(USE_TITLES[use])
-    axes[0][0].set_ylabel(score_name)
-    handles, labels = axes[0][0].get_legend_handles_labels()
+    for use, panel in zip(uses, panels, strict=True):  # once the shared limits stand
+        _label_marks(panel, marks[marks["use"] == use])
+    panels[0].set_ylabel(score_name)
+    handles = [
+        Line2D([], [], label=arm, **_line_style(arm, look, trained_arms))
+        for arm, look in looks.items()
+    ]
+    if not marks.empty:
+        handles.append(Line2D([], [], label="published", **_mark_style(0)))
     figure.legend(
-        handles, labels, loc="outside upper center", ncols=len(labels), frameon=False
+        handles=handles,
+        loc="outside right center",
+        frameon=False,
+        fontsize=8,
+        handlelength=3.2,
+        borderaxespad=1.5,
     )
-    figure.text(0.5, 0.01, caption, ha="center", va="bottom", fontsize=8, wrap=True)
-    figure.subplots_adjust(top=0.83, bottom=0.2, left=0.09, right=0.98, wspace=0.06)
+    figure.supxlabel(fill(caption, int(width / _CHARACTER_IN)), fontsize=8)
     return figure
 
 
-def _draw_panel(panel: Axes, summary: pd.DataFrame, trained_arms: set[str]) -> None:
-    for number, (arm, line) in enumerate(summary.groupby("arm", sort=False)):
-        rows = line.sort_values("label_frac")
-        colour = ARM_COLOURS[number % len(ARM_COLOURS)]
+def _looks_of(summary: pd.DataFrame, arms: Sequence[str]) -> dict[str, ArmLook]:
+    drawn = set(summary["arm"])
+    return {arm: look for arm, look in arm_looks(arms).items() if arm in drawn}
+
+
+def _numbered(published: pd.DataFrame) -> pd.DataFrame:
+    """With a "number" a system, so that its marker is the same in every panel."""
+    systems = published.groupby(["paper", "system"], sort=False)
+    return published.assign(number=systems.ngroup())
+
+
+def _line_style(arm: str, look: ArmLook, trained_arms: set[str]) -> dict[str, Any]:
+    family = _FAMILIES[look.family]
+    return {
+        "color": look.colour,
+        "linestyle": "-" if arm in trained_arms else (0, family.dashes),
+        "linewidth": family.line_width,
+        "marker": look.marker,
+        "markersize": 5.5,
+        "fillstyle": family.fill,
+        "markerfacecolor": "white" if family.is_hollow else look.colour,
+        "markerfacecoloralt": "white",
+    }
+
+
+def _mark_style(number: int) -> dict[str, Any]:
+    return {
+        "color": _PUBLISHED_GREY,
+        "linestyle": ":",
+        "linewidth": 0.7,
+        "marker": _MARKERS[number % len(_MARKERS)],
+        "markersize": 4.5,
+        "markerfacecolor": "none",
+        "markeredgewidth": 0.8,
+    }
+
+
+def _draw_lines(
+    panel: Axes,
+    summary: pd.DataFrame,
+    looks: dict[str, ArmLook],
+    trained_arms: set[str],
+) -> None:
+    for arm, look in looks.items():
+        rows = summary[summary["arm"] == arm].sort_values("label_frac")
         panel.errorbar(
             100 * rows["label_frac"],
             rows["mean"],
             yerr=rows["sd"],
-            label=str(arm),
-            color=colour,
-            marker=_MARKERS[number % len(_MARKERS)],
-            linestyle="-" if arm in trained_arms else "--",
-            capsize=3,
+            label=arm,
+            elinewidth=0.8,
+            capsize=2,
+            **_line_style(arm, look, trained_arms),
         )
     percents = sorted(100 * summary["label_frac"].unique())
     panel.set_xscale("log")
     panel.set_xticks(percents, [f"{percent:g}" for percent in percents])
-    panel.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+    panel.xaxis.set_minor_locator(NullLocator())
     panel.set_xlabel("labels used (%)")
     panel.grid(alpha=0.3)
+
+
+def _draw_marks(panel: Axes, marks: pd.DataFrame) -> None:
+    for number, rows in marks.groupby("number"):
+        line = rows.sort_values("label_frac")
+        percents = 100 * line["label_frac"]
+        panel.plot(percents, line["value"], **_mark_style(int(str(number))))
+
+
+def _label_marks(panel: Axes, marks: pd.DataFrame) -> None:
+    """Name each published system right of the panel, beside its last mark."""
+    last = marks.sort_values("label_frac").drop_duplicates("number", keep="last")
+    last = last.sort_values("value", kind="stable")
+    low, high = panel.get_ylim()
+    heights = _spread((last["value"].to_numpy(np.float64) - low) / (high - low))
+    for row, height in zip(last.to_dict("records"), heights, strict=True):
+        panel.annotate(
+            f"{row['system']} ({row['paper']})",
+            (100 * row["label_frac"], row["value"]),
+            (1.03, height),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=_LABEL_SIZE,
+            color=_PUBLISHED_GREY,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": _PUBLISHED_GREY,
+                "linewidth": 0.5,
+                "shrinkA": 1,
+                "shrinkB": 3,
+            },
+        )
+
+
+def _spread(heights: Float[np.ndarray, " labels"]) -> Float[np.ndarray, " labels"]:
+    """Ascending heights moved as little as gives every label its gap."""
+    if not heights.size:
+        return heights
+    steps = _LABEL_GAP * np.arange(len(heights))
+    free = isotonic_regression(heights - steps).x  # least squares with gaps kept
+    return np.asarray(np.clip(free, 0, 1 - steps[-1]) + steps)
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> None:
     """Write a figure as SVG and PNG, the same bytes for the same content.
 
     Args:
-        figure: Figure; closed afterwards.
+        figure: Any figure.
         folder: Existing folder.
         name: File name without suffix.
     """
-    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-    figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
-    plt.close(figure)
+    # element ids are drawn at random without a salt
+    with mpl.rc_context({"svg.hashsalt": "sentinel-fusion"}):
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
