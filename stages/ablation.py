@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sentinel_fusion.folders import make_empty
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.report.curves import draw_label_efficiency, save_figure
 from sentinel_fusion.report.efficiency import (
@@ -16,40 +17,45 @@ from sentinel_fusion.report.efficiency import (
     report_task,
     summarise,
 )
+from sentinel_fusion.report.published import reference_marks
 
 _LOG = logging.getLogger(__name__)
 _METRICS = Path("metrics")
 _FIGURES = _METRICS / "figures"
-_BASELINE = "scratch"
 
 
 def main() -> None:
     """Write ``ablation.json``, ``label_efficiency.json`` and ``.md``, and figures."""
     params = load_params()
     scores = pd.read_csv(_METRICS / "scores.csv")
-    _FIGURES.mkdir(parents=True, exist_ok=True)
-    baselines = {a for a in params.grid.arms if params.arms[a].method == _BASELINE}
+    make_empty(_FIGURES)
+    baselines = {name for name, arm in params.arms.items() if arm.loss == "none"}
+    pretrained = set(params.arms) - baselines
     report: Report = {}
     summaries, tables = [], []
-    for task in params.grid.tasks:
+    for task in params.grid.arms:
         metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
-        summary = summarise(scores[scores["task"] == task], metrics.HEADLINE_METRIC)
-        report[task] = report_task(summary, metrics.HEADLINE_METRIC, baselines)
+        metric, title = metrics.HEADLINE_METRIC, metrics.HEADLINE_TITLE
+        summary = summarise(scores[scores["task"] == task], metric)
+        report[task] = report_task(summary, metric, baselines, pretrained)
         summaries.append(summary)
-        tables.append(f"{task}, {metrics.HEADLINE_TITLE} in %\n\n")
-        tables.append(markdown_table(summary))
+        tables.append(f"{task}, {title} in %\n\n{markdown_table(summary)}\n")
         figure = draw_label_efficiency(
             summary,
-            score_name=metrics.HEADLINE_TITLE,
+            arms=[*params.arms, *params.ensembles],
+            score_name=title,
             caption=_caption(params),
-            trained_arms=set(params.grid.arms) - baselines,
+            trained_arms={*pretrained, *params.ensembles},
+            published=reference_marks(
+                task, metric, params.split.protocol, params.sources.labelled.source
+            ),
         )
         save_figure(figure, _FIGURES, f"label_efficiency_{task}")
     (_METRICS / "ablation.json").write_text(json.dumps(report, indent=2) + "\n")
     rows = json.dumps(plot_rows(pd.concat(summaries)), indent=1)
     (_METRICS / "label_efficiency.json").write_text(rows + "\n")
-    (_METRICS / "label_efficiency.md").write_text("".join(tables))
-    _LOG.info("%s", "".join(tables))
+    (_METRICS / "label_efficiency.md").write_text("\n".join(tables).rstrip() + "\n")
+    _LOG.info("%s", "\n".join(tables))
 
 
 def _caption(params: Params) -> str:

@@ -1,42 +1,41 @@
-"""Score the test predictions of every cell and of the headline experiment."""
+"""Score the test predictions of every cell, ensemble and the headline experiment."""
 
 import json
 import logging
-import shutil
-from itertools import product
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from sentinel_fusion.data.predictions import read_predictions
 from sentinel_fusion.metrics.scores import (
     confusion_rows,
     headline_summary,
     score_predictions,
 )
 from sentinel_fusion.params import Params, load_params
+from stages.cells import GRID, Cell, cell_folder, cells, prune
 
 _LOG = logging.getLogger(__name__)
-_GRID = Path("runs/grid")
 _HEADLINE = Path("runs/headline")
 _METRICS = Path("metrics")
-_PREDICTIONS = "predictions.parquet"
+_SCORE_KEYS = ["use", "seed", "metric", "value"]
 
 
 def main() -> None:
     """Write ``scores.csv``, ``headline.json`` and ``headline_confusion.csv``."""
     params = load_params()
-    grid, section = params.grid, params.finetune
-    _prune(params)
+    prune(GRID, params)
     _METRICS.mkdir(exist_ok=True)
     tables = []
-    for arm, task, frac in product(grid.arms, grid.tasks, grid.label_fracs):
-        predictions = pd.read_parquet(_folder(arm, task, frac) / _PREDICTIONS)
-        scores = score_predictions(predictions, task)
-        tables.append(scores.assign(arm=arm, task=task, label_frac=frac))
+    for (arm, task, label_frac), folders in _scored(params):
+        table = _score(folders, task)
+        tables.append(table.assign(arm=arm, task=task, label_frac=label_frac))
     table = pd.concat(tables, ignore_index=True)
-    keys = ["arm", "task", "label_frac", "use", "seed", "metric", "value"]
+    keys = ["arm", "task", "label_frac", *_SCORE_KEYS]
     table[keys].to_csv(_METRICS / "scores.csv", index=False, float_format="%.6f")
-    scores = score_predictions(pd.read_parquet(_HEADLINE / _PREDICTIONS), section.task)
+    section = params.finetune
+    scores = _score([_HEADLINE], section.task)
     cost = json.loads((_HEADLINE / "cost.json").read_text())
     headline = {
         "arm": section.arm,
@@ -47,30 +46,34 @@ def main() -> None:
     (_METRICS / "headline.json").write_text(json.dumps(headline, indent=2) + "\n")
     confusion = confusion_rows(scores, "finetuned")
     confusion.to_csv(_METRICS / "headline_confusion.csv", index=False)
-    _LOG.info("scored %d cells and the headline experiment", len(tables))
+    _LOG.info("scored %d cells and ensembles and the headline", len(tables))
 
 
-def _folder(arm: str, task: str, label_frac: float) -> Path:
-    for folder in (_GRID / arm / task).iterdir():
-        if float(folder.name) == label_frac:
-            return folder
-    raise FileNotFoundError(
-        f"no cell {arm} {task} {label_frac:g} below {_GRID}; run `dvc repro grid`"
-    )
+def _scored(params: Params) -> Iterator[tuple[Cell, list[Path]]]:
+    """Cells with their folders, then ensembles with those of their members."""
+    for cell in cells(params):
+        yield cell, [cell_folder(GRID, cell)]
+    for name, members in params.ensembles.items():
+        for task, arms in params.grid.arms.items():
+            missing = [arm for arm in members if arm not in arms]
+            if missing:
+                _LOG.info("%s: no %s, %s not run", name, task, ", ".join(missing))
+                continue
+            for label_frac in params.grid.label_fracs:
+                yield (
+                    (name, task, label_frac),
+                    [cell_folder(GRID, (arm, task, label_frac)) for arm in members],
+                )
 
 
-def _prune(params: Params) -> None:
-    """Remove cells that left the grid, whose folders no clone could reproduce."""
-    grid = params.grid
-    for folder in sorted(path for path in _GRID.glob("*/*/*") if path.is_dir()):
-        arm, task, frac = folder.parts[-3:]
-        if arm in grid.arms and task in grid.tasks and float(frac) in grid.label_fracs:
-            continue
-        _LOG.info("removing %s, which is not in the grid any more", folder)
-        shutil.rmtree(folder)
-        for parent in (folder.parent, folder.parent.parent):
-            if not any(parent.iterdir()):
-                parent.rmdir()
+def _score(folders: Sequence[Path], task: str) -> pd.DataFrame:
+    rows = []
+    for parts in zip(*(read_predictions(f) for f in folders), strict=True):
+        uses, seeds, tables = zip(*parts, strict=True)
+        assert len(set(uses)) == len(set(seeds)) == 1
+        scores = score_predictions(tables, task)
+        rows += [(uses[0], seeds[0], name, value) for name, value in scores.items()]
+    return pd.DataFrame(rows, columns=_SCORE_KEYS)
 
 
 if __name__ == "__main__":

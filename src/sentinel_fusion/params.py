@@ -1,25 +1,33 @@
-"""params.yaml as frozen models: unknown keys and values out of range are refused.
+"""params.yaml as a frozen model: unknown keys and values out of range are refused.
 
 What a method or an encoder accepts is checked where it is built, by check_arms.
 """
 
-from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import ValidationError, model_validator
 
 from sentinel_fusion.faults import explain
+from sentinel_fusion.sections import (
+    Arm,
+    Download,
+    Export,
+    Finetune,
+    Grid,
+    Maps,
+    Name,
+    Options,
+    Pretrain,
+    Section,
+    Seed,
+    Several,
+    Sources,
+    Split,
+    Tile,
+)
 
 _ENTRIES = {
     "methods": "\ndef build(",
@@ -27,180 +35,13 @@ _ENTRIES = {
     "tasks": "\ndef targets(",
 }
 """What a module must define to be chosen by its name."""
-Share = Annotated[float, Field(ge=0, le=1)]
-OpenShare = Annotated[float, Field(gt=0, lt=1)]
-LabelFrac = Annotated[float, Field(ge=0.0001, le=1)]
-Count = Annotated[int, Field(ge=1, strict=True)]
-Seed = Annotated[int, Field(ge=0, strict=True)]
-Rate = Annotated[float, Field(gt=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-Sensor = Literal["s1", "s2"]
-
-
-T = TypeVar("T")
-
-
-def _all_different(values: tuple[T, ...]) -> tuple[T, ...]:
-    twice = [value for value, count in Counter(values).items() if count > 1]
-    if twice:
-        raise ValueError(f"must not repeat {twice[0]!r}")
-    return values
-
-
-Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_all_different)]
 
 
 class ParamsError(ValueError):
     """params.yaml cannot be used; the message has a line a fault."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_values(cls, value: Any) -> Any:  # noqa: ANN401 - any YAML value
-        if isinstance(value, bool):
-            raise ValueError("must not be true or false")
-        return value
-
-
-class Source(_Section):
-    """Where a role's rasters come from."""
-
-    source: Literal["synthetic", "sen12ms", "dfc2020", "folder"]
-    path: Path
-
-
-class Sources(_Section):
-    """The two roles."""
-
-    pretrain: Source
-    labelled: Source
-
-
-class Synthetic(_Section):
-    """Size of the generated scenes."""
-
-    patch_px: Annotated[int, Field(ge=32)]
-    patches_per_place: Count
-    pretrain_places: Count
-    validation_places: Count
-    test_places: Count
-    workers: Count
-
-
-class Sen12ms(_Section):
-    """SEN12MS on disk needs no settings."""
-
-
-class Dfc2020(_Section):
-    """Places of DFC2020, which comes without georeferencing."""
-
-    block_patches: Count
-
-
-class Folder(_Section):
-    """Code scheme of the user's label rasters."""
-
-    label_scheme: Literal["dfc", "igbp"]
-
-
-class Download(_Section):
-    """Settings of each source."""
-
-    synthetic: Synthetic
-    sen12ms: Sen12ms
-    dfc2020: Dfc2020
-    folder: Folder
-
-
-class Tile(_Section):
-    """How patches become tiles; fields as ``data.tiles.TileRules``."""
-
-    size_px: Annotated[int, Field(ge=8)]
-    stride_px: Count
-    max_invalid_share: Share
-    min_label_share: Annotated[float, Field(gt=0, le=1)]
-    min_class_share: Share
-    shard_mib: Count
-
-
-class Split(_Section):
-    """Which places train, select and test."""
-
-    protocol: Literal["A", "B", "places"]
-    val_frac: OpenShare
-    test_frac: OpenShare
-
-
-class Pretrain(_Section):
-    """Optimisation of every pre-training."""
-
-    epochs: Count
-    batch_size: Annotated[int, Field(ge=2)]
-    learning_rate: Rate
-    weight_decay: Annotated[float, Field(ge=0)]
-    warmup_steps: Annotated[int, Field(ge=0)]
-    val_frac: OpenShare
-    threads: Count
-    augment: Literal["none", "d4", "crop", "d4_crop"]
-    crop_px: Annotated[int, Field(ge=8)]
-
-
-class Arm(_Section):
-    """One row of the ablation."""
-
-    method: Name
-    encoder: Name
-    inputs: Several[Sensor]
-    fusion: Literal["single", "early", "late"]
-
-    @model_validator(mode="after")
-    def _fusion_fits_inputs(self) -> "Arm":
-        needed = 1 if self.fusion == "single" else 2
-        if len(self.inputs) != needed:
-            raise ValueError(
-                f"fusion {self.fusion} needs {needed} input(s), got "
-                f"{', '.join(self.inputs)}"
-            )
-        return self
-
-
-class Finetune(_Section):
-    """The headline experiment, and the budget of every supervised trial."""
-
-    arm: Name
-    task: Name
-    label_frac: LabelFrac
-    learning_rates: Several[Rate]
-    steps: Count
-    batch_size: Annotated[int, Field(ge=2)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    eval_every: Count
-    warmup_frac: Share
-    threads: Count
-    augment: Literal["none", "d4"]
-
-
-class Grid(_Section):
-    """Axes of the ablation."""
-
-    arms: Several[Name]
-    tasks: Several[Name]
-    label_fracs: Several[LabelFrac]
-
-
-def _scalar(value: Any) -> Any:  # noqa: ANN401 - any YAML value
-    if not isinstance(value, str | int | float | bool):
-        raise ValueError("must be a string, a number or true/false")
-    return value
-
-
-Options = dict[str, Annotated[Any, AfterValidator(_scalar)]]
-
-
-class Params(_Section):
+class Params(Section):
     """The whole of params.yaml."""
 
     seed: Seed
@@ -215,8 +56,13 @@ class Params(_Section):
     methods: dict[Name, Options]
     encoders: dict[Name, Options]
     arms: dict[Name, Arm]
+    decoders: dict[Name, Options]
+    decoder_of: dict[Name, Name]
     finetune: Finetune
     grid: Grid
+    ensembles: dict[Name, Several[Name]]
+    maps: Maps
+    export: Export
 
     def arm_settings(self, name: str) -> dict[str, Any]:
         """Everything that makes an arm's encoder, as ``train.arms.ArmConfig`` takes it.
@@ -229,34 +75,98 @@ class Params(_Section):
         """
         arm = self.arms[name]
         return {
-            **arm.model_dump(),
-            "method_options": self.methods[arm.method],
+            **arm.model_dump(exclude={"pretrain"}),
+            "method_options": self.methods[arm.method] | arm.method_options,
             "encoder_options": self.encoders[arm.encoder],
+            "size_px": self.tile.size_px,
             "seed": self.seed,
         }
 
+    def pretrain_settings(self, name: str) -> Pretrain:
+        """The pretrain section with what an arm overrides.
+
+        Args:
+            name: Name of the arm.
+
+        Returns:
+            The section as the arm is pre-trained by it.
+        """
+        section = self.pretrain.model_dump() | self.arms[name].pretrain
+        return Pretrain.model_validate(section)
+
+    @property
+    def grid_arms(self) -> list[str]:
+        """Arms of the grid in the order of ``arms``, whatever their tasks."""
+        wanted = {arm for arms in self.grid.arms.values() for arm in arms}
+        return [arm for arm in self.arms if arm in wanted]
+
+    @model_validator(mode="after")
+    def _modules_exist(self) -> "Params":
+        for key, folder, names in (
+            ("methods", "methods", self.methods),
+            ("encoders", "models", self.encoders),
+            ("decoders", "models", self.decoders),
+            ("grid.arms", "tasks", self.grid.arms),
+            ("finetune.task", "tasks", [self.finetune.task]),
+        ):
+            for name in names:
+                _require(key, name, _modules(folder))
+        return self
+
     @model_validator(mode="after")
     def _names_exist(self) -> "Params":
-        for name in self.methods:
-            _require("methods", name, _modules("methods"))
-        for name in self.encoders:
-            _require("encoders", name, _modules("models"))
-        for task in (*self.grid.tasks, self.finetune.task):
-            key = "finetune.task" if task == self.finetune.task else "grid.tasks"
-            _require(key, task, _modules("tasks"))
         for arm_name, arm in self.arms.items():
             _require(f"arms.{arm_name}.method", arm.method, self.methods)
             _require(f"arms.{arm_name}.encoder", arm.encoder, self.encoders)
-        if self.split.protocol != "places":
-            source = self.sources.labelled.source
-            if source not in {"synthetic", "dfc2020"}:
-                raise ValueError(
-                    f"split.protocol must be places for source {source}, got "
-                    f"{self.split.protocol}"
-                )
-        for arm_name in (*self.grid.arms, self.finetune.arm):
-            key = "finetune.arm" if arm_name == self.finetune.arm else "grid.arms"
-            _require(key, arm_name, self.arms)
+        for encoder in self.encoders:
+            if encoder not in self.decoder_of:
+                raise ValueError(f"decoder_of.{encoder} is missing; name its decoder")
+        for encoder, decoder in self.decoder_of.items():
+            _require("decoder_of", encoder, self.encoders)
+            _require(f"decoder_of.{encoder}", decoder, self.decoders)
+        chosen = {
+            "finetune.arm": [self.finetune.arm],
+            "export.arms": self.export.arms,
+            **{f"grid.arms.{task}": arms for task, arms in self.grid.arms.items()},
+            **{f"ensembles.{name}": arms for name, arms in self.ensembles.items()},
+        }
+        for key, names in chosen.items():
+            for name in names:
+                _require(key, name, self.arms)
+        for name in self.maps.arms:
+            _require("maps.arms", name, [*self.arms, *self.ensembles])
+        for name in self.ensembles:
+            if name in self.arms:
+                raise ValueError(f"ensembles.{name} must not have the name of an arm")
+        return self
+
+    @model_validator(mode="after")
+    def _maps_are_predicted(self) -> "Params":
+        segmented = self.grid.arms.get("segmentation", ())
+        for name in self.maps.arms:
+            for arm in self.ensembles.get(name, (name,)):
+                _require("maps.arms: grid.arms.segmentation", arm, segmented)
+        _require("maps.label_frac", self.maps.label_frac, self.grid.label_fracs)
+        return self
+
+    @model_validator(mode="after")
+    def _overrides_fit(self) -> "Params":
+        for name in self.arms:
+            try:
+                self.pretrain_settings(name)
+            except ValidationError as error:
+                faults = "; ".join(explain(f, Pretrain) for f in error.errors())
+                raise ValueError(f"arms.{name}.pretrain: {faults}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _protocol_fits_source(self) -> "Params":
+        source = self.sources.labelled.source
+        if self.split.protocol != "places" and source not in {"synthetic", "dfc2020"}:
+            raise ValueError(
+                f"split.protocol must be places for source {source}, got "
+                f"{self.split.protocol}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -280,9 +190,10 @@ def _modules(folder: str) -> list[str]:
     return sorted(file.stem for file in files if entry in file.read_text())
 
 
-def _require(key: str, name: str, known: Collection[str]) -> None:
-    if name not in known:
-        raise ValueError(f"{key} must be one of {', '.join(known)}, got {name!r}")
+def _require(key: str, value: object, known: Collection[object]) -> None:
+    if value not in known:
+        names = ", ".join(str(name) for name in known)
+        raise ValueError(f"{key} must be one of {names}, got {value!r}")
 
 
 def load_params(

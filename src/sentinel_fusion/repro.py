@@ -1,27 +1,69 @@
 """``dvc repro`` with several cells at once on one machine.
 
-DVC runs one stage after the other. Here the stale cells of a group run in a pool of
-``dvc repro --single-item`` processes that wait for each other's lock, group by group;
-a plain ``dvc repro`` at the end runs what is left and decides what is up to date.
+DVC runs one stage after the other, each in a Python that imports its libraries anew.
+Here the stale cells of a group run in a pool of ``dvc repro --single-item`` processes
+that wait for each other's lock, group by group, on a warm Python (see ``warm``); a
+plain ``dvc repro`` at the end runs what is left and decides what is up to date.
 """
 
 import argparse
 import json
 import logging
+import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from sentinel_fusion.warm import CLIENT
+from sentinel_fusion.warm_client import PYTHON, SERVER
 
 _LOG = logging.getLogger(__name__)
-LEVELS = (
-    ("check_arms", ("download",)),
-    ("check_arms", ("tile",)),
-    ("check_arms", ("pretrain",)),
-    ("split", ("finetune", "grid")),
-)
-"""What runs first and alone, then the groups whose cells do not need each other."""
+_GRID = "grid_"
+_RECIPE = "recipe_"
+_LARGEST_BATCH = 6
+_SERVER_START_S = 60
+
+
+@dataclass(frozen=True)
+class Level:
+    """Stages that run side by side.
+
+    Args:
+        upstream: Stages that are brought up to date first and alone.
+        groups: Stages whose cells do not need each other.
+        is_warm: Whether they run on the warm Python; not for those that start
+            processes of their own.
+    """
+
+    upstream: tuple[str, ...]
+    groups: tuple[str, ...]
+    is_warm: bool
+
+
+def levels() -> list[Level]:
+    """Levels of the pipeline in the order they run.
+
+    Returns:
+        The levels; every stage "grid_<task>" of dvc.yaml is found by its name.
+    """
+    stages = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
+    grid = tuple(name for name in stages if name.startswith(_GRID))
+    recipes = tuple(name for name in stages if name.startswith(_RECIPE))
+    return [
+        Level(("check_arms",), ("download",), is_warm=False),
+        Level(("check_arms",), ("tile",), is_warm=False),
+        Level(recipes, ("pretrain",), is_warm=True),
+        Level(("split", *recipes), ("finetune", *grid), is_warm=True),
+        Level(("evaluate",), ("ablation", "maps", "cost", "export"), is_warm=True),
+    ]
 
 
 def stale_cells(groups: Sequence[str]) -> list[str]:
@@ -39,22 +81,40 @@ def stale_cells(groups: Sequence[str]) -> list[str]:
     return [cell for cell in stale if cell.split("@")[0] in groups]
 
 
-def run_cell(cell: str) -> float:
-    """Run one cell.
+def batches(cells: Sequence[str], jobs: int) -> list[list[str]]:
+    """Cells that one DVC process runs after each other.
+
+    A batch saves DVC's own start-up; small batches keep all jobs busy to the end.
 
     Args:
-        cell: Address of the cell, whose upstream is up to date.
+        cells: Addresses.
+        jobs: Batches at once.
 
     Returns:
-        Seconds it took.
+        The cells in their order, at most ``_LARGEST_BATCH`` a batch.
+    """
+    size = min(_LARGEST_BATCH, max(1, len(cells) // (4 * jobs)))
+    return [list(cells[start : start + size]) for start in range(0, len(cells), size)]
+
+
+def run_batch(cells: Sequence[str], environ: dict[str, str]) -> float:
+    """Run some cells, one after the other.
+
+    Args:
+        cells: Addresses of cells whose upstream is up to date.
+        environ: Environment to run in.
+
+    Returns:
+        Seconds they took.
 
     Raises:
-        RuntimeError: If it fails; the message holds its last lines.
+        RuntimeError: If one fails; the message holds its last lines.
     """
     start = time.monotonic()
     done = subprocess.run(
-        ["dvc", "--wait-for-lock", "repro", "--single-item", cell],
+        ["dvc", "--wait-for-lock", "repro", "--single-item", *cells],
         check=False,
+        env=environ,
         stdout=subprocess.PIPE,
         # a person at a terminal sees the stages' progress bars
         stderr=None if sys.stderr.isatty() else subprocess.PIPE,
@@ -63,8 +123,67 @@ def run_cell(cell: str) -> float:
     if done.returncode:
         printed = done.stdout + (done.stderr or "")
         tail = "\n".join(printed.strip().splitlines()[-15:])
-        raise RuntimeError(f"{cell} failed:\n{tail}")
+        raise RuntimeError(f"{', '.join(cells)} failed:\n{tail}")
     return time.monotonic() - start
+
+
+@contextmanager
+def warm_python() -> Iterator[dict[str, str]]:
+    """A server that forks instead of starting Python anew.
+
+    Yields:
+        Environment in which ``python -m MODULE`` is run by the server.
+
+    Raises:
+        RuntimeError: If the server does not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="warm-") as folder:
+        path = Path(folder) / "socket"
+        shim = Path(folder) / "python"
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{CLIENT}" "$@"\n')
+        shim.chmod(0o755)
+        command = [sys.executable, "-m", "sentinel_fusion.warm", str(path)]
+        server = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": "src"})
+        try:
+            deadline = time.monotonic() + _SERVER_START_S
+            while not path.exists():
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("the warm Python did not start; use --jobs 1")
+                time.sleep(0.1)
+            yield os.environ | {
+                "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+                SERVER: str(path),
+                PYTHON: sys.executable,
+            }
+        finally:
+            server.kill()
+            server.wait()
+
+
+def run_level(cells: Sequence[str], jobs: int, environ: dict[str, str]) -> None:
+    """Run the stale cells of a level.
+
+    Args:
+        cells: Addresses.
+        jobs: Batches at once.
+        environ: Environment to run in.
+
+    Raises:
+        RuntimeError: If a cell fails.
+    """
+    finished = 0
+    with ThreadPoolExecutor(jobs) as pool:
+        work = {pool.submit(run_batch, b, environ): b for b in batches(cells, jobs)}
+        for future in as_completed(work):
+            try:
+                took = future.result()
+            except RuntimeError:
+                pool.shutdown(cancel_futures=True)
+                raise
+            batch = work[future]
+            finished += len(batch)
+            names = ", ".join(batch)
+            _LOG.info("[%d/%d] %s: %.0f s", finished, len(cells), names, took)
 
 
 def repro(jobs: int) -> int:
@@ -76,22 +195,17 @@ def repro(jobs: int) -> int:
     Returns:
         Exit status of the closing ``dvc repro``.
     """
-    for upstream, groups in LEVELS if jobs > 1 else ():
-        subprocess.run(["dvc", "repro", "--quiet", upstream], check=True)
-        cells = stale_cells(groups)
+    for level in levels() if jobs > 1 else ():
+        subprocess.run(["dvc", "repro", "--quiet", *level.upstream], check=True)
+        cells = stale_cells(level.groups)
         if not cells:
             continue
-        _LOG.info("%s: %d cells, %d at once", ", ".join(groups), len(cells), jobs)
-        with ThreadPoolExecutor(jobs) as pool:
-            running = {pool.submit(run_cell, cell): cell for cell in cells}
-            for done, future in enumerate(as_completed(running), start=1):
-                try:
-                    took = future.result()
-                except RuntimeError:
-                    pool.shutdown(cancel_futures=True)
-                    raise
-                cell = running[future]
-                _LOG.info("[%d/%d] %s: %.0f s", done, len(cells), cell, took)
+        _LOG.info("%s: %d cells, %d at once", ", ".join(level.groups), len(cells), jobs)
+        if level.is_warm:
+            with warm_python() as environ:
+                run_level(cells, jobs, environ)
+        else:
+            run_level(cells, jobs, dict(os.environ))
     return subprocess.run(["dvc", "repro"], check=False).returncode
 
 

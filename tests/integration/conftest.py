@@ -13,6 +13,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT.parent / "shared" / "sample"
 Params = dict[str, Any]
+ARMS = ["late", "dual_simclr"]
 
 
 class Clone:
@@ -85,8 +86,18 @@ def shrink(params: Params) -> None:
     params["tile"] |= {"size_px": 32, "stride_px": 32}
     params["pretrain"] |= {"epochs": 2, "batch_size": 8, "warmup_steps": 1}
     params["finetune"] |= {"steps": 4, "batch_size": 8, "eval_every": 2}
-    params["arms"] = {n: params["arms"][n] for n in ("late", "dual_simclr")}
-    params["grid"] |= {"arms": ["late", "dual_simclr"], "label_fracs": [0.5, 1.0]}
+    params["arms"] = {name: params["arms"][name] for name in ARMS}
+    params["grid"] = {
+        "label_fracs": [0.5, 1.0],
+        "arms": {
+            "single_label": ARMS.copy(),
+            "multi_label": ["late"],
+            "segmentation": ["dual_simclr"],
+        },
+    }
+    params["ensembles"] = {"ensemble": ARMS.copy()}
+    params["maps"] |= {"tiles": 2, "arms": ["dual_simclr"]}
+    params["export"] |= {"arms": ["dual_simclr"]}
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,15 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 from safetensors.numpy import load_file
 from tests.integration.conftest import Clone, Params, shrink
 
 pytestmark = pytest.mark.slow
+SUMMARIES = ("evaluate", "ablation", "maps", "cost", "export@dual_simclr")
+"""What follows from a change of the grid's scores."""
 
 
 def test_the_first_repro_leaves_metrics_and_figures(clone: Clone) -> None:
@@ -38,39 +42,47 @@ def test_the_parallel_runner_in_another_clone_gives_the_same_bytes(
     other.edit_params(shrink)
     other.commit("tiny params")
     other.run(sys.executable, "-m", "sentinel_fusion.repro", "--jobs", "2")
-    for file in ("metrics/scores.csv", "dvc.lock"):
-        mine, theirs = (c.folder / file for c in (clone, other))
-        assert sorted(mine.read_text().split()) == sorted(theirs.read_text().split())
+    scores = [(c.folder / "metrics/scores.csv").read_text() for c in (clone, other)]
+    assert scores[0] == scores[1]
+    assert _results(clone) == _results(other)
+
+
+def _results(clone: Clone) -> dict[tuple[str, str], str]:
+    """Stage and out -> hash in dvc.lock, without what holds seconds."""
+    lock = yaml.safe_load((clone.folder / "dvc.lock").read_text())
+    return {
+        (name, out["path"]): out["md5"]
+        for name, stage in lock["stages"].items()
+        for out in stage["outs"]
+        if "cost" not in out["path"]
+    }
 
 
 def test_adding_a_fraction_runs_its_cells_only(clone: Clone) -> None:
     clone.edit_params(lambda params: params["grid"]["label_fracs"].append(0.75))
     assert clone.stages_run_by("dvc", "repro") == {
         "check_params",
-        "grid@late-single_label-0.75",
-        "grid@dual_simclr-single_label-0.75",
-        "evaluate",
-        "ablation",
+        "grid_single_label@late-0.75",
+        "grid_single_label@dual_simclr-0.75",
+        "grid_multi_label@late-0.75",
+        "grid_segmentation@dual_simclr-0.75",
+        *SUMMARIES,
     }
 
 
-def test_adding_a_task_runs_its_cells_only(clone: Clone) -> None:
-    clone.edit_params(lambda params: params["grid"]["tasks"].append("multi_label"))
-    arms, fracs = ("late", "dual_simclr"), ("0.5", "1.0")
-    cells = {f"grid@{arm}-multi_label-{frac}" for arm in arms for frac in fracs}
+def test_adding_an_arm_to_a_task_runs_its_cells_only(clone: Clone) -> None:
+    def change(params: Params) -> None:
+        params["grid"]["arms"]["multi_label"].append("dual_simclr")
+
+    clone.edit_params(change)
     ran = clone.stages_run_by("dvc", "repro")
-    report = json.loads((clone.folder / "metrics" / "ablation.json").read_text())
-    assert ran == cells | {"check_params", "evaluate", "ablation"}
-    assert "macro_f1" in report["multi_label"]["reference"]
+    cells = {f"grid_multi_label@dual_simclr-{frac}" for frac in ("0.5", "1.0")}
+    assert ran == cells | {"check_params", "check_arms", *SUMMARIES}
 
 
 def test_removing_a_fraction_prunes_its_cells(clone: Clone) -> None:
     clone.edit_params(lambda params: params["grid"]["label_fracs"].remove(0.5))
-    assert clone.stages_run_by("dvc", "repro") == {
-        "check_params",
-        "evaluate",
-        "ablation",
-    }
+    assert clone.stages_run_by("dvc", "repro") == {"check_params", *SUMMARIES}
     assert not (clone.folder / "runs/grid/late/single_label/0.5").exists()
 
 
@@ -83,10 +95,9 @@ def test_editing_an_arms_block_runs_that_arm_only(clone: Clone) -> None:
         "check_params",
         "check_arms",
         "pretrain@late",
-        "grid@late-single_label-0.5",
-        "grid@late-single_label-1.0",
-        "evaluate",
-        "ablation",
+        *(f"grid_single_label@late-{frac}" for frac in ("0.5", "1.0")),
+        *(f"grid_multi_label@late-{frac}" for frac in ("0.5", "1.0")),
+        *SUMMARIES,
     }
 
 
@@ -100,7 +111,45 @@ def test_editing_a_methods_file_pre_trains_that_method_only(clone: Clone) -> Non
 def test_editing_a_metric_trains_nothing(clone: Clone) -> None:
     file = clone.folder / "src/sentinel_fusion/metrics/label_efficiency.py"
     file.write_text(file.read_text() + "\n# edited\n")
-    assert clone.stages_run_by("dvc", "repro") == {"evaluate", "ablation"}
+    assert clone.stages_run_by("dvc", "repro") == {
+        "evaluate",
+        "ablation",
+    }
+
+
+def test_editing_a_decoder_trains_what_segments_only(clone: Clone) -> None:
+    file = clone.folder / "src/sentinel_fusion/models/unet.py"
+    file.write_text(file.read_text() + "\n# edited\n")
+    ran = clone.stages_run_by("dvc", "repro")
+    cells = {f"grid_segmentation@dual_simclr-{frac}" for frac in ("0.5", "1.0")}
+    assert {name for name in ran if name.startswith("grid_")} == cells
+
+
+def test_changing_an_ensemble_trains_nothing(clone: Clone) -> None:
+    def change(params: Params) -> None:
+        params["ensembles"]["other"] = ["dual_simclr", "late"]
+
+    clone.edit_params(change)
+    assert not [n for n in clone.stages_run_by("dvc", "repro") if "grid" in n]
+    scores = pd.read_csv(clone.folder / "metrics/scores.csv")
+    assert {"ensemble", "other"} <= set(scores["arm"])
+
+
+def test_every_cell_has_a_cost(clone: Clone) -> None:
+    rows = json.loads((clone.folder / "metrics/cost.json").read_text())
+    wanted = {"seconds", "peak_memory_mib", "parameters", "gflops"}
+    cells = [row for row in rows if row["stage"] == "grid"]
+    assert len(cells) == 8
+    assert all(wanted <= set(row) for row in cells)
+
+
+def test_a_pre_trained_encoder_is_exported_with_a_card(clone: Clone) -> None:
+    folder = clone.folder / "models/exported/dual_simclr"
+    files = {f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file()}
+    parts = {
+        f"{s}/{n}" for s in ("s1", "s2") for n in ("config.json", "model.safetensors")
+    }
+    assert files >= parts | {"README.md"}
 
 
 def test_an_experiment_runs_the_headline_only(clone: Clone) -> None:
@@ -132,6 +181,7 @@ def test_plots_show_has_the_curve(clone: Clone) -> None:
     page = (clone.folder / "dvc_plots" / "index.html").read_text()
     assert '"dual_simclr"' in page
     assert "label_efficiency_single_label.png" in page
+    assert "maps.png" in page
 
 
 @pytest.mark.parametrize(

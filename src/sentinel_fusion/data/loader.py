@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Integer, UInt8
 from torch import Tensor
 
 from sentinel_fusion.bands import BANDS, S1_NAN, S1_UNITS_PER_DB, S2_NODATA
@@ -68,6 +68,14 @@ class TileStore:
             int16 centi-dB or uint16 reflectance x 10000.
         """
         return self._shards[sensor].read(rows)
+
+    def labels(self) -> UInt8[np.ndarray, "tiles height width"]:
+        """Class of every pixel of every tile.
+
+        Returns:
+            Classes 0..7, and 255 where a pixel has none.
+        """
+        return ShardReader(self.folder, "label").read(np.arange(len(self)))
 
 
 class BatchLoader:

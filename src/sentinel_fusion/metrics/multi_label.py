@@ -121,11 +121,26 @@ def score(
     }
 
 
+def prediction_columns(probability: Probability, wanted: Wanted) -> pd.DataFrame:
+    """Probabilities and targets as a cell's prediction table holds them.
+
+    Args:
+        probability: One row a tile.
+        wanted: 1 where a class is present.
+
+    Returns:
+        Columns "p0" .. "p7" and "has_<class>".
+    """
+    columns = [f"p{code}" for code in range(NUM_CLASSES)]
+    present = pd.DataFrame(wanted, columns=[f"has_{name}" for name in CLASS_NAMES])
+    return pd.DataFrame(probability, columns=columns).join(present)
+
+
 def from_predictions(table: pd.DataFrame) -> tuple[Probability, Wanted]:
     """Probabilities and targets out of a cell's prediction table.
 
     Args:
-        table: Rows of one use and seed: "p0" .. "p7" and "has_<class>".
+        table: Rows that ``prediction_columns`` made.
 
     Returns:
         What ``score`` takes.

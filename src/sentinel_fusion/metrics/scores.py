@@ -1,8 +1,10 @@
 """Scores of a cell's predictions, by the metrics module of its task."""
 
 import importlib
+from collections.abc import Sequence
 from itertools import product
 
+import numpy as np
 import pandas as pd
 
 from sentinel_fusion.classes import CLASS_NAMES
@@ -12,28 +14,37 @@ _TABULAR = ("confusion_", "precision_")
 """Scores left out of the headline, where they would hide the others."""
 
 
-def score_predictions(predictions: pd.DataFrame, task: str) -> pd.DataFrame:
-    """Every score of the test tiles, for each use of the encoder and each seed.
+def score_predictions(members: Sequence[pd.DataFrame], task: str) -> dict[str, float]:
+    """Every score of the test tiles of one use and seed.
 
     Where a task has a threshold, it is chosen on the validation tiles.
 
     Args:
-        predictions: Prediction table of a cell.
+        members: Prediction table of an arm; or of several arms on the same tiles, whose
+            mean probabilities are scored: an ensemble.
         task: Name of the task, a module of ``sentinel_fusion.metrics``.
 
     Returns:
-        Columns "use", "seed", "metric" and "value".
+        Metric -> value.
+
+    Raises:
+        ValueError: If the members do not hold the same tiles in the same order.
     """
     metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
-    rows = []
-    for (use, seed), group in predictions.groupby(["use", "seed"], sort=True):
-        val, test = (
-            metrics.from_predictions(group[group["split"] == split])
-            for split in ("val", "test")
-        )
-        scores = metrics.score(*test, *val)
-        rows += [(use, seed, name, value) for name, value in scores.items()]
-    return pd.DataFrame(rows, columns=["use", "seed", "metric", "value"])
+    if any(list(m["tile_id"]) != list(members[0]["tile_id"]) for m in members[1:]):
+        raise ValueError("members of an ensemble must have predicted the same tiles")
+    arguments = []
+    for split in ("test", "val"):
+        parts = [
+            metrics.from_predictions(table[table["split"] == split])
+            for table in members
+        ]
+        probability = parts[0][0]
+        if len(parts) > 1:
+            probability = np.mean([part[0] for part in parts], axis=0, dtype=np.float32)
+        arguments += [probability, parts[0][1]]
+    scores: dict[str, float] = metrics.score(*arguments)
+    return scores
 
 
 def headline_summary(scores: pd.DataFrame, task: str) -> dict[str, dict[str, float]]:

@@ -81,13 +81,30 @@ def score(
     return scores
 
 
+def prediction_columns(
+    probability: Float[np.ndarray, "tiles classes"],
+    wanted: Integer[np.ndarray, " tiles"],
+) -> pd.DataFrame:
+    """Probabilities and targets as a cell's prediction table holds them.
+
+    Args:
+        probability: One row a tile.
+        wanted: Classes.
+
+    Returns:
+        Columns "p0" .. "p7" and "majority".
+    """
+    columns = [f"p{code}" for code in range(NUM_CLASSES)]
+    return pd.DataFrame(probability, columns=columns).assign(majority=wanted)
+
+
 def from_predictions(
     table: pd.DataFrame,
 ) -> tuple[Float[np.ndarray, "tiles classes"], Integer[np.ndarray, " tiles"]]:
     """Probabilities and targets out of a cell's prediction table.
 
     Args:
-        table: Rows of one use and seed: "p0" .. "p7" and "majority".
+        table: Rows that ``prediction_columns`` made.
 
     Returns:
         What ``score`` takes.

@@ -5,7 +5,7 @@ import pandas as pd
 from sentinel_fusion.metrics.label_efficiency import labels_needed
 
 CURVE_KEYS = ["task", "use", "arm", "label_frac"]
-USE_TITLES = {"finetuned": "fine-tuned", "frozen": "frozen (linear probe)"}
+USE_TITLES = {"finetuned": "fine-tuned", "frozen": "frozen encoder"}
 _DIGITS = 6
 Report = dict[str, object]
 
@@ -29,7 +29,9 @@ def summarise(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     )
 
 
-def report_task(summary: pd.DataFrame, metric: str, baselines: set[str]) -> Report:
+def report_task(
+    summary: pd.DataFrame, metric: str, baselines: set[str], pretrained: set[str]
+) -> Report:
     """The curve of a task and the labels each pre-trained arm needs.
 
     The reference is the best baseline, fine-tuned with all labels.
@@ -37,7 +39,8 @@ def report_task(summary: pd.DataFrame, metric: str, baselines: set[str]) -> Repo
     Args:
         summary: Summary of one task.
         metric: Its metric.
-        baselines: Arms without pre-training.
+        baselines: Arms without pre-training, among which the reference is the best.
+        pretrained: Arms whose labels needed are looked for.
 
     Returns:
         Use -> arm -> "pct_010" -> mean and spread; "reference"; and "labels_needed":
@@ -66,7 +69,7 @@ def report_task(summary: pd.DataFrame, metric: str, baselines: set[str]) -> Repo
         str(use): {
             str(arm): _needed(line, reference)
             for arm, line in rows.groupby("arm", sort=False)
-            if arm not in baselines
+            if arm in pretrained
         }
         for use, rows in summary.groupby("use")
     }

@@ -1,27 +1,28 @@
 """One cell of the ablation: an arm, a task and a label fraction, all seeds and uses."""
 
 import copy
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
-import torch
-from jaxtyping import Int64, Integer
+from jaxtyping import Integer
+from torch import nn
 
 from sentinel_fusion.data.augment import Augment
-from sentinel_fusion.data.loader import BatchLoader
+from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
 from sentinel_fusion.data.splits import subset_size
 from sentinel_fusion.models.fusion import FusedEncoder
-from sentinel_fusion.models.heads import linear_head
 from sentinel_fusion.train.checkpoint import Checkpoints
+from sentinel_fusion.train.cost import forward_gflops
 from sentinel_fusion.train.fit import Fit, FitData, FitSettings, Task, fit, predict
 from sentinel_fusion.train.learners import (
     USES,
-    FineTuned,
+    ImageInput,
+    ImageLearner,
     Learner,
     LinearProbe,
-    Rows,
     frozen_features,
 )
 
@@ -30,7 +31,31 @@ from sentinel_fusion.train.learners import (
 class CellTask(Task, Protocol):
     """What every task module ``tasks/<name>.py`` offers to a cell."""
 
-    NUM_OUTPUTS: int
+    ON_MAPS: bool
+
+    def targets(self, store: TileStore) -> np.ndarray:
+        """Target of every tile of a store."""
+        ...
+
+    def encode(self, encoder: FusedEncoder, images: Batch) -> Any:  # noqa: ANN401
+        """What the head takes: pooled features, or feature maps."""
+        ...
+
+    def build_head(
+        self,
+        encoder: FusedEncoder,
+        *,
+        decoder: Callable[..., nn.Module],
+        seed: int,
+    ) -> nn.Module:
+        """A head with seeded initial weights."""
+        ...
+
+    def prediction_columns(
+        self, probability: np.ndarray, wanted: np.ndarray
+    ) -> pd.DataFrame:
+        """Probabilities and targets as the prediction table holds them."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +71,7 @@ class CellData:
     """
 
     loader: BatchLoader
-    targets: Int64[np.ndarray, "tiles ..."]
+    targets: Integer[np.ndarray, "tiles ..."]
     val_rows: Integer[np.ndarray, " val"]
     test_rows: Integer[np.ndarray, " test"]
     label_orders: dict[int, Integer[np.ndarray, " train"]]
@@ -61,8 +86,9 @@ class CellSettings:
         learning_rates: Candidates, chosen among with the first seed on validation
             tiles, for each use of the encoder.
         fit: Budget of every fit.
-        augment: Changes a training batch of the fine-tuned use.
-        precision: "float32" or "bfloat16", of the fine-tuned use.
+        augment: Changes a training batch, wherever the encoder sees images.
+        precision: "float32" or "bfloat16", wherever the encoder sees images.
+        decoder: Makes the decoder of a task on feature maps.
     """
 
     label_frac: float
@@ -70,24 +96,26 @@ class CellSettings:
     fit: FitSettings
     augment: Augment
     precision: str
+    decoder: Callable[..., nn.Module]
 
 
 @dataclass(frozen=True)
 class CellResult:
-    """What a cell leaves.
+    """What a seed of one use of the encoder leaves.
 
     Args:
-        predictions: Probabilities of the validation and test tiles: "use", "seed",
-            "split", "row", "p0", "p1" ...
+        use: Use of the encoder.
+        seed: Seed of labels, head and order.
+        predictions: Probabilities and targets of validation and test tiles: "use",
+            "seed", "split", "row", and the task's columns.
         curves: Validation curves: "use", "seed", "learning_rate", "chosen", "step",
-            "loss", "val_score".
-        cost: "parameters" and "labels"; no time, so that the same work leaves the same
-            bytes and DVC finds them unchanged in every clone.
+            "loss", "val_score"; the first seed's with the rates that lost.
     """
 
+    use: str
+    seed: int
     predictions: pd.DataFrame
     curves: pd.DataFrame
-    cost: dict[str, int]
 
 
 def run_cell(
@@ -96,7 +124,7 @@ def run_cell(
     data: CellData,
     settings: CellSettings,
     checkpoints: Checkpoints,
-) -> CellResult:
+) -> Iterator[CellResult]:
     """Fit every seed and both uses of an encoder, and predict once with each best fit.
 
     Args:
@@ -106,34 +134,47 @@ def run_cell(
         settings: Size and budget.
         checkpoints: Where finished fits of an interrupted cell are found.
 
-    Returns:
-        Predictions, curves and cost.
+    Yields:
+        One result a use and seed.
     """
-    any_order = next(iter(data.label_orders.values()))
-    features = frozen_features(
-        encoder,
-        data.loader,
-        num_tiles=len(data.targets),
-        scale_rows=any_order,
-        batch_size=settings.fit.batch_size,
-    )
-    trials = _Trials(encoder, features, task, data, settings, checkpoints)
-    predictions, curves = [], []
+    trials = _Trials(encoder, task, data, settings, checkpoints)
     for use in USES:
-        learning_rate, search = trials.choose_learning_rate(use)
-        curves += search
+        learning_rate, curves = trials.choose_learning_rate(use)
         for seed in data.label_orders:
-            fitted, tables = trials.predict(use, seed, learning_rate)
+            fitted, predictions = trials.predict(use, seed, learning_rate)
             curves.append(_curve(fitted, use, seed, learning_rate, is_chosen=True))
-            predictions += tables
-    return CellResult(
-        predictions=pd.concat(predictions, ignore_index=True),
-        curves=pd.concat(curves, ignore_index=True),
-        cost={
-            "parameters": sum(p.numel() for p in encoder.parameters()),
-            "labels": subset_size(settings.label_frac, len(any_order)),
-        },
-    )
+            yield CellResult(use, seed, predictions, pd.concat(curves))
+            curves = []
+
+
+def cell_cost(
+    encoder: FusedEncoder, task: CellTask, data: CellData, settings: CellSettings
+) -> dict[str, float]:
+    """What a cell's model and labels amount to; no time, which is never the same.
+
+    Args:
+        encoder: The arm's encoder.
+        task: The task.
+        data: Labelled tiles by split.
+        settings: Size and budget.
+
+    Returns:
+        "parameters" of encoder and head, "labels", the tiles whose labels train, and
+        "gflops" of a forward pass of one tile.
+    """
+    head = task.build_head(encoder, decoder=settings.decoder, seed=0)
+    head.to(next(encoder.parameters()).device).eval()
+    encoder.eval()
+    order = next(iter(data.label_orders.values()))
+    tile = data.loader.load(order[:1])
+    gflops = forward_gflops(lambda: head(task.encode(encoder, tile)))
+    return {
+        "parameters": sum(
+            p.numel() for part in (encoder, head) for p in part.parameters()
+        ),
+        "labels": subset_size(settings.label_frac, len(order)),
+        "gflops": round(gflops, 6),
+    }
 
 
 class _Trials:
@@ -142,18 +183,28 @@ class _Trials:
     def __init__(
         self,
         encoder: FusedEncoder,
-        features: torch.Tensor,
         task: CellTask,
         data: CellData,
         settings: CellSettings,
         checkpoints: Checkpoints,
     ) -> None:
         self._encoder = encoder
-        self._features = features
         self._task = task
         self._data = data
         self._settings = settings
         self._checkpoints = checkpoints
+        self._device = next(encoder.parameters()).device
+        self._tiles = ImageInput(
+            data.loader, settings.augment, task.encode, settings.precision
+        )
+        if not task.ON_MAPS:
+            self._features = frozen_features(
+                encoder,
+                data.loader,
+                num_tiles=len(data.targets),
+                scale_rows=next(iter(data.label_orders.values())),
+                batch_size=settings.fit.batch_size,
+            )
 
     def choose_learning_rate(self, use: str) -> tuple[float, list[pd.DataFrame]]:
         seed = next(iter(self._data.label_orders))
@@ -170,17 +221,20 @@ class _Trials:
 
     def predict(
         self, use: str, seed: int, learning_rate: float
-    ) -> tuple[Fit, list[pd.DataFrame]]:
+    ) -> tuple[Fit, pd.DataFrame]:
         fitted = self._fit(use, seed, learning_rate)
         learner = self._learner(use, seed)
         learner.trained.load_state_dict(fitted.best)
+        tables = []
         splits = {"val": self._data.val_rows, "test": self._data.test_rows}
-        return fitted, [
-            _prediction_rows(predict(learner, self._task, rows), rows).assign(
-                use=use, seed=seed, split=split
+        for split, rows in splits.items():
+            probability = predict(
+                learner, self._task, rows, self._settings.fit.batch_size
             )
-            for split, rows in splits.items()
-        ]
+            wanted = self._data.targets[rows]
+            table = self._task.prediction_columns(probability, wanted)
+            tables.append(table.assign(use=use, seed=seed, split=split, row=rows))
+        return fitted, pd.concat(tables, ignore_index=True)
 
     def _fit(self, use: str, seed: int, learning_rate: float) -> Fit:
         name = f"{use}-{seed}-{learning_rate}"
@@ -201,19 +255,15 @@ class _Trials:
         return fitted
 
     def _learner(self, use: str, seed: int) -> Learner:
-        device = self._features.device
-        head = linear_head(self._encoder.num_features, self._task.NUM_OUTPUTS, seed)
-        head = head.to(device)
-        if use == "frozen":
-            return LinearProbe(self._features, head)
-        return FineTuned(
-            copy.deepcopy(self._encoder),
-            head,
-            self._data.loader,
-            self._settings.augment,
-            batch_size=self._settings.fit.batch_size,
-            precision=self._settings.precision,
-        )
+        head = self._task.build_head(
+            self._encoder, decoder=self._settings.decoder, seed=seed
+        ).to(self._device)
+        if use == "finetuned":
+            encoder = copy.deepcopy(self._encoder)
+            return ImageLearner(encoder, head, self._tiles, is_frozen=False)
+        if self._task.ON_MAPS:
+            return ImageLearner(self._encoder, head, self._tiles, is_frozen=True)
+        return LinearProbe(self._features, head)
 
 
 def _curve(
@@ -222,11 +272,3 @@ def _curve(
     return pd.DataFrame(fitted.curve).assign(
         use=use, seed=seed, learning_rate=learning_rate, chosen=is_chosen
     )
-
-
-def _prediction_rows(probability: np.ndarray, rows: Rows) -> pd.DataFrame:
-    table = pd.DataFrame(
-        probability, columns=[f"p{code}" for code in range(probability.shape[1])]
-    )
-    table.insert(0, "row", rows)
-    return table

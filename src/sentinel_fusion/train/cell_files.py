@@ -1,14 +1,16 @@
 """A cell on disk: the label splits it starts from and the results it leaves."""
 
-import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Integer
 
+from sentinel_fusion.data.loader import BatchLoader, TileStore
+from sentinel_fusion.data.predictions import PredictionWriter
 from sentinel_fusion.folders import make_empty
-from sentinel_fusion.train.cell import CellResult
+from sentinel_fusion.train.cell import CellData, CellResult, CellTask
 
 SPLIT_FILES = ("tiles.parquet", "label_order.parquet")
 """What the split stage writes: split of every tile, label order of every seed."""
@@ -38,17 +40,66 @@ def read_splits(
     }
 
 
-def write_result(result: CellResult, index: pd.DataFrame, folder: Path) -> None:
-    """Write ``predictions.parquet``, ``curves.csv`` and ``cost.json``.
+def read_data(
+    store: TileStore,
+    splits: Path,
+    task: CellTask,
+    loader: BatchLoader,
+    seeds: tuple[int, ...],
+) -> CellData:
+    """Labelled tiles by split, as a cell takes them.
 
     Args:
-        result: What the cell left.
-        index: Tile index with ids and targets, joined to the predictions by row.
+        store: Labelled tile store.
+        splits: Folder the split stage wrote.
+        task: Task whose targets are read.
+        loader: Reads the store's tiles, scaled for the encoder.
+        seeds: Seeds of the cell.
+
+    Returns:
+        The data.
+    """
+    rows, label_orders = read_splits(splits, seeds)
+    return CellData(
+        loader=loader,
+        targets=task.targets(store),
+        val_rows=rows["val"],
+        test_rows=rows["test"],
+        label_orders=label_orders,
+    )
+
+
+def input_contents(store: TileStore, splits: Path, encoder: Path) -> list[bytes]:
+    """What stands for a cell's input data in the name of its work.
+
+    Args:
+        store: Labelled tile store.
+        splits: Folder the split stage wrote.
+        encoder: Folder of the arm's encoder.
+
+    Returns:
+        Contents, or hashes of them.
+    """
+    files = [*(splits / name for name in SPLIT_FILES), *sorted(encoder.iterdir())]
+    return [store.content_sha256.encode(), *(file.read_bytes() for file in files)]
+
+
+def write_results(
+    results: Iterable[CellResult], index: pd.DataFrame, folder: Path
+) -> None:
+    """Write ``predictions.parquet`` and ``curves.csv``, a result at a time.
+
+    Args:
+        results: What the cell leaves, seed by seed.
+        index: Tile index with ids, joined to the predictions by row.
         folder: Folder to write to; what lies there is removed.
     """
     make_empty(folder)
-    tiles = index.iloc[result.predictions["row"].to_numpy()].reset_index(drop=True)
-    table = pd.concat([tiles, result.predictions], axis=1)
-    table.to_parquet(folder / "predictions.parquet", index=False)
-    result.curves.to_csv(folder / "curves.csv", index=False)
-    (folder / "cost.json").write_text(json.dumps(result.cost, indent=2) + "\n")
+    curves = []
+    with PredictionWriter(folder) as writer:
+        for result in results:
+            tiles = index.iloc[result.predictions["row"].to_numpy()]
+            ids = tiles.reset_index(drop=True)
+            writer.append(pd.concat([ids, result.predictions], axis=1))
+            curves.append(result.curves)
+    pd.concat(curves).to_csv(folder / "curves.csv", index=False)

@@ -56,7 +56,11 @@ def loaded_code() -> list[Path]:
 
 
 class Checkpoints:
-    """Named states of one piece of work."""
+    """Named states of one piece of work.
+
+    Attributes:
+        has_resumed: Whether a state of an earlier process was taken up.
+    """
 
     def __init__(self, root: Path, key: str, *, every_s: float) -> None:
         """Open the folder of a piece of work.
@@ -69,6 +73,8 @@ class Checkpoints:
         self._folder = root / key
         self._every_s = every_s
         self._saved_at = time.monotonic()
+        self._saved_here: set[str] = set()
+        self.has_resumed = False
 
     def load(self, name: str) -> State | None:
         """A saved state.
@@ -87,6 +93,7 @@ class Checkpoints:
         except (EOFError, OSError, RuntimeError, UnpicklingError) as error:
             _LOG.warning("%s cannot be read (%s); starting that work anew", file, error)
             return None
+        self.has_resumed |= name not in self._saved_here
         return state
 
     def save(self, name: str, state: State) -> None:
@@ -104,6 +111,7 @@ class Checkpoints:
             os.fsync(file.fileno())
         partial.replace(self._folder / f"{name}.pt")
         self._saved_at = time.monotonic()
+        self._saved_here.add(name)
 
     def is_due(self) -> bool:
         """Whether the last save is long enough ago."""

@@ -45,14 +45,14 @@ def save_encoder(
     (folder / "config.json").write_text(json.dumps(described, indent=2) + "\n")
 
 
-def load_encoder(folder: Path) -> tuple[FusedEncoder, Normalisation]:
+def load_encoder(folder: Path) -> tuple[FusedEncoder, ArmConfig, Normalisation]:
     """An encoder as ``save_encoder`` wrote it; nothing is unpickled.
 
     Args:
         folder: Folder of an arm below models/pretrained.
 
     Returns:
-        The encoder on the CPU and its input scaling.
+        The encoder on the CPU, what it is, and its input scaling.
 
     Raises:
         FileNotFoundError: If the folder holds no encoder.
@@ -65,7 +65,9 @@ def load_encoder(folder: Path) -> tuple[FusedEncoder, Normalisation]:
     described.pop("encoder_source_sha256")
     normalisation = Normalisation(**described.pop("normalisation"))
     described["inputs"] = tuple(described["inputs"])
-    encoder = build_encoder(ArmConfig(**described))
+    described["bands"] = {k: tuple(v) for k, v in described["bands"].items()}
+    config = ArmConfig(**described)
+    encoder = build_encoder(config)
     encoder.load_state_dict(load_file(folder / "weights.safetensors"))
     to_channels_last(encoder)
-    return encoder, normalisation
+    return encoder, config, normalisation

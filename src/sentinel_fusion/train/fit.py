@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, Integer, Shaped
+from jaxtyping import Integer, Shaped
 from torch import Tensor
 
 from sentinel_fusion.train.checkpoint import State
@@ -62,7 +62,7 @@ class FitData:
 
     train_rows: Integer[np.ndarray, " train"]
     val_rows: Integer[np.ndarray, " val"]
-    targets: Int64[np.ndarray, "tiles ..."]
+    targets: Integer[np.ndarray, "tiles ..."]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def fit(
         data: Labelled tiles.
         settings: Budget.
         learning_rate: Peak rate of AdamW.
-        seed: Seed of order and augmentation.
+        seed: Seed of order, augmentation and drop-path; torch's global state is set.
 
     Returns:
         Score, state and curve.
@@ -105,6 +105,7 @@ def fit(
     Raises:
         FloatingPointError: If the loss is not finite.
     """
+    device = next(learner.trained.parameters()).device
     optimizer = torch.optim.AdamW(
         learner.trained.parameters(),
         lr=learning_rate,
@@ -117,15 +118,14 @@ def fit(
         warmup_steps=round(settings.warmup_frac * settings.steps),
     )
     generator = torch.Generator().manual_seed(seed)
-    targets = torch.from_numpy(data.targets)
+    torch.manual_seed(seed)  # drop-path has no generator of its own
     best = Fit(val_score=-np.inf, best={}, curve=[])
     losses: list[float] = []
     order = _endless_order(len(data.train_rows), settings, generator)
     for step, chosen in enumerate(order, start=1):
         rows = data.train_rows[chosen]
-        logits = learner.training_logits(rows, generator)
-        wanted = targets[torch.from_numpy(rows)].to(logits.device)
-        loss = task.loss(logits, wanted)
+        wanted = torch.from_numpy(data.targets[rows]).to(device)
+        loss = task.loss(*learner.training_pair(rows, wanted, generator))
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"training loss must be finite, got {loss.item()} at step {step} with "
@@ -137,7 +137,7 @@ def fit(
         schedule.step()
         losses.append(float(loss.detach()))
         if step % settings.eval_every == 0 or step == settings.steps:
-            score = validate(learner, task, data)
+            score = validate(learner, task, data, settings.batch_size)
             best.curve.append(
                 {"step": step, "loss": float(np.mean(losses)), "val_score": score}
             )
@@ -149,35 +149,43 @@ def fit(
     return best
 
 
-def validate(learner: Learner, task: Task, data: FitData) -> float:
+def validate(learner: Learner, task: Task, data: FitData, batch_size: int) -> float:
     """Selection score on the validation tiles.
 
     Args:
         learner: Learner to judge.
         task: Selection score.
         data: Validation tiles and targets.
+        batch_size: Tiles a forward pass.
 
     Returns:
         The score, higher is better.
     """
-    probability = predict(learner, task, data.val_rows)
+    probability = predict(learner, task, data.val_rows, batch_size)
     return task.selection_score(probability, data.targets[data.val_rows])
 
 
 def predict(
-    learner: Learner, task: Task, rows: Integer[np.ndarray, " tiles"]
-) -> Float[np.ndarray, "tiles outputs"]:
+    learner: Learner,
+    task: Task,
+    rows: Integer[np.ndarray, " tiles"],
+    batch_size: int,
+) -> Shaped[np.ndarray, "tiles ..."]:
     """Probabilities of some tiles.
 
     Args:
         learner: Learner to ask.
         task: Turns logits into probabilities.
         rows: Tiles.
+        batch_size: Tiles a forward pass.
 
     Returns:
-        One row a tile.
+        One row a tile, as the task keeps probabilities.
     """
-    return task.probabilities(learner.logits(rows)).cpu().numpy()
+    batches = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
+    return np.concatenate(
+        [task.probabilities(learner.logits(batch)).cpu().numpy() for batch in batches]
+    )
 
 
 def _endless_order(

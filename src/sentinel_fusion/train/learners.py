@@ -1,6 +1,8 @@
 """The two uses of an encoder, behind one interface: fine-tuned and frozen."""
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,17 +16,20 @@ from sentinel_fusion.train.device import autocast
 
 USES = ("finetuned", "frozen")
 Rows = Integer[np.ndarray, " tiles"]
+_LABEL = "label"
 
 
 @runtime_checkable
 class Learner(Protocol):
-    """A classifier that a supervised fit trains."""
+    """A model that a supervised fit trains."""
 
     trained: nn.Module
     """What the optimiser changes and the best step is kept of."""
 
-    def training_logits(self, rows: Rows, generator: torch.Generator) -> Tensor:
-        """Logits of tiles as the fit sees them, augmented where that applies."""
+    def training_pair(
+        self, rows: Rows, wanted: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Logits and targets of tiles, both augmented where that applies."""
         ...
 
     def logits(self, rows: Rows) -> Tensor:
@@ -32,69 +37,97 @@ class Learner(Protocol):
         ...
 
 
-class FineTuned:
-    """Encoder and head trained together on augmented images."""
+@dataclass(frozen=True)
+class ImageInput:
+    """How tiles reach a learner.
+
+    Args:
+        loader: Reads the tiles.
+        augment: Changes a training batch with draws from a generator.
+        encode: What the head takes, from encoder and images.
+        precision: "float32" or "bfloat16".
+    """
+
+    loader: BatchLoader
+    augment: Augment
+    encode: Callable[[FusedEncoder, Batch], Any]
+    precision: str
+
+
+class ImageLearner:
+    """Encoder and head on images; the encoder is trained along or left as it is."""
 
     def __init__(
         self,
         encoder: FusedEncoder,
         head: nn.Module,
-        loader: BatchLoader,
-        augment: Augment,
+        tiles: ImageInput,
         *,
-        batch_size: int,
-        precision: str,
+        is_frozen: bool,
     ) -> None:
         """Join encoder and head.
 
         Args:
-            encoder: Encoder to train; the caller's own copy.
-            head: Head on its features.
-            loader: Reads the tiles.
-            augment: Changes a training batch with draws from a generator.
-            batch_size: Tiles a forward pass without gradients.
-            precision: "float32" or "bfloat16".
+            encoder: Encoder; the caller's own copy where it is trained.
+            head: Head on what ``tiles.encode`` gives.
+            tiles: How tiles reach the encoder.
+            is_frozen: Whether only the head is trained; the encoder's normalisation,
+                dropout and drop-path layers are then always in evaluation mode.
         """
-        self.trained: nn.Module = nn.Sequential(encoder, head)
-        self._precision = precision
-        self._loader = loader
-        self._augment = augment
-        self._batch_size = batch_size
+        self.trained: nn.Module = head
+        if not is_frozen:
+            self.trained = nn.ModuleList([encoder, head])
+        self._encoder = encoder
+        self._head = head
+        self._tiles = tiles
+        self._is_frozen = is_frozen
 
-    def training_logits(
-        self, rows: Rows, generator: torch.Generator
-    ) -> Float[Tensor, "tiles outputs"]:
-        """Logits of augmented tiles, with gradients.
+    def training_pair(
+        self, rows: Rows, wanted: Integer[Tensor, "..."], generator: torch.Generator
+    ) -> tuple[Float[Tensor, "tiles outputs *map"], Integer[Tensor, "..."]]:
+        """Logits of augmented tiles, with gradients, and their targets.
 
         Args:
             rows: Tiles.
+            wanted: Their targets; a map of pixels moves with its tile.
             generator: Source of the augmentation.
 
         Returns:
-            One row a tile.
+            Logits, a row a tile, and targets.
         """
-        self.trained.train()
-        images = self._augment(self._loader.load(rows), generator)
-        return self._forward(images)
+        self._encoder.train(not self._is_frozen)
+        self._head.train()
+        batch = self._tiles.loader.load(rows)
+        is_map = wanted.ndim == 3
+        if is_map:
+            batch[_LABEL] = wanted.unsqueeze(1)
+        batch = self._tiles.augment(batch, generator)
+        if is_map:
+            wanted = batch.pop(_LABEL).squeeze(1)
+        return self._forward(batch), wanted
 
-    def logits(self, rows: Rows) -> Float[Tensor, "tiles outputs"]:
+    def logits(self, rows: Rows) -> Float[Tensor, "tiles outputs *map"]:
         """Logits of tiles as they are, layers in evaluation mode.
 
         Args:
-            rows: Tiles.
+            rows: Tiles of one batch.
 
         Returns:
             One row a tile.
         """
-        self.trained.eval()
+        self._encoder.eval()
+        self._head.eval()
         with torch.no_grad():
-            batches = self._loader.iterate(rows, self._batch_size)
-            return torch.cat([self._forward(images) for images in batches])
+            return self._forward(self._tiles.loader.load(rows))
 
-    def _forward(self, images: Batch) -> Float[Tensor, "tiles outputs"]:
+    def _forward(self, images: Batch) -> Float[Tensor, "tiles outputs *map"]:
         device = next(iter(images.values())).device
-        with autocast(device, self._precision):
-            logits: Tensor = self.trained(images)
+        with autocast(device, self._tiles.precision):
+            with torch.set_grad_enabled(
+                torch.is_grad_enabled() and not self._is_frozen
+            ):
+                encoded = self._tiles.encode(self._encoder, images)
+            logits: Tensor = self._head(encoded)
         return logits.float()
 
 
@@ -113,20 +146,21 @@ class LinearProbe:
         self.trained: nn.Module = head
         self._features = features
 
-    def training_logits(
-        self, rows: Rows, generator: torch.Generator
-    ) -> Float[Tensor, "tiles outputs"]:
+    def training_pair(
+        self, rows: Rows, wanted: Integer[Tensor, "..."], generator: torch.Generator
+    ) -> tuple[Float[Tensor, "tiles outputs"], Integer[Tensor, "..."]]:
         """Logits of tiles, with gradients; a probe's features are not augmented.
 
         Args:
             rows: Tiles.
+            wanted: Their targets.
             generator: Not drawn from.
 
         Returns:
-            One row a tile.
+            Logits, a row a tile, and the targets as they came.
         """
         logits: Tensor = self.trained(self._features[torch.from_numpy(rows)])
-        return logits
+        return logits, wanted
 
     def logits(self, rows: Rows) -> Float[Tensor, "tiles outputs"]:
         """Logits of tiles, without gradients.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
@@ -12,8 +13,10 @@ from tqdm import tqdm
 
 from sentinel_fusion.data.augment import Augment
 from sentinel_fusion.data.loader import Batch, BatchLoader
+from sentinel_fusion.data.splits import hold_out_places
 from sentinel_fusion.metrics.retrieval import feature_sd, retrieval_top_k
 from sentinel_fusion.train.checkpoint import Checkpoints, State
+from sentinel_fusion.train.cost import forward_gflops
 from sentinel_fusion.train.device import autocast
 from sentinel_fusion.train.optim import cosine_schedule
 
@@ -77,6 +80,28 @@ class PretrainData:
     augment: Augment
 
 
+def choose_tiles(
+    index: pd.DataFrame, val_frac: float, seed: int
+) -> tuple[Integer[np.ndarray, " train"], Integer[np.ndarray, " val"], str]:
+    """Which tiles train and which are watched.
+
+    Args:
+        index: Tile index with "place_id".
+        val_frac: Share of the places held out to be watched.
+        seed: Seed of their choice.
+
+    Returns:
+        Rows to train on, rows to watch, and "val"; where there is one place only its
+        tiles serve both and the last is "train".
+    """
+    places = index["place_id"].to_numpy()
+    is_val = hold_out_places(places, val_frac, np.random.default_rng(seed))
+    if is_val.any():
+        return np.flatnonzero(~is_val), np.flatnonzero(is_val), "val"
+    _LOG.warning("one place only: retrieval is watched on the training tiles")
+    return np.arange(len(index)), np.arange(len(index)), "train"
+
+
 def pretrain(
     method: nn.Module,
     data: PretrainData,
@@ -87,7 +112,8 @@ def pretrain(
     """Train a method in place.
 
     Every epoch draws its order and augmentation from a generator seeded with the epoch,
-    so that a run that went on from a checkpoint ends with the same weights.
+    and seeds torch's global state, which random views and drop-path draw from: a run
+    that went on from a checkpoint ends with the same weights.
 
     Args:
         method: Method with ``training_loss`` and ``project``; moved to the device.
@@ -136,6 +162,7 @@ def pretrain(
     for epoch in range(len(curve), settings.epochs):
         method.train()
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
+        torch.manual_seed(settings.seed * 1_000_003 + epoch)
         order = torch.randperm(len(data.train_rows), generator=generator).numpy()
         losses = []
         for step in range(steps_an_epoch):
@@ -194,6 +221,24 @@ def watch(
         "retrieval_chance": 1 / len(z1),
         "feature_sd": feature_sd(torch.cat([z1, z2])),
     }
+
+
+def training_gflops(method: nn.Module, data: PretrainData, batch_size: int) -> float:
+    """Arithmetic of the forward pass of a training step, a tile.
+
+    Args:
+        method: Method with ``training_loss``.
+        data: Tiles of the step.
+        batch_size: Tiles of the step; the loss compares them all with each other.
+
+    Returns:
+        Floating-point operations / 1e9.
+    """
+    rows = data.train_rows[:batch_size]
+    generator = torch.Generator().manual_seed(0)
+    images = data.augment(data.loader.load(rows), generator)
+    total = forward_gflops(lambda: method.training_loss(images))  # type: ignore[operator]
+    return round(total / len(rows), 6)
 
 
 def _refuse_non_finite(

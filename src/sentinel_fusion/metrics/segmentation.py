@@ -1,0 +1,162 @@
+"""Scores of segmentation from one confusion matrix; the module's name is the task's.
+
+Pixels of ``IGNORE_INDEX`` count nowhere. The matrix is summed over every test pixel,
+never averaged over batches or tiles.
+"""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int64, Real, UInt8
+
+from sentinel_fusion.classes import CLASS_NAMES, IGNORE_INDEX, NUM_CLASSES
+from sentinel_fusion.metrics.classification import (
+    average_accuracy,
+    class_accuracies,
+    confusion_matrix,
+    overall_accuracy,
+)
+
+HEADLINE_METRIC = "miou"
+"""The score of the label-fraction curve."""
+HEADLINE_TITLE = "mean IoU"
+LEVELS = 255
+"""Probabilities are kept as whole 255ths; the likeliest class may tie within one."""
+Probability = Real[np.ndarray, "tiles pixels classes"]
+Wanted = UInt8[np.ndarray, "tiles pixels"]
+
+
+def class_iou(
+    confusion: Int64[np.ndarray, "classes classes"],
+) -> Float[np.ndarray, " classes"]:
+    """Intersection over union of each class, the Jaccard index.
+
+    Args:
+        confusion: Counts by true and predicted class.
+
+    Returns:
+        TP / (TP + FP + FN); NaN where a class neither occurs nor is predicted.
+    """
+    hits = np.diag(confusion)
+    union = confusion.sum(axis=0) + confusion.sum(axis=1) - hits
+    with np.errstate(invalid="ignore"):
+        iou: Float[np.ndarray, " classes"] = hits / union
+    return iou
+
+
+def pixel_confusion(
+    probability: Real[np.ndarray, "*pixels classes"],
+    wanted: UInt8[np.ndarray, "*pixels"],
+) -> Int64[np.ndarray, "classes classes"]:
+    """Confusion matrix over all labelled pixels.
+
+    Args:
+        probability: Class probabilities of every pixel, 0..``LEVELS``.
+        wanted: Classes, or ``IGNORE_INDEX``.
+
+    Returns:
+        Counts by true and predicted class.
+
+    Raises:
+        ValueError: If no pixel has a label.
+    """
+    labelled = wanted != IGNORE_INDEX
+    if not labelled.any():
+        raise ValueError("segmentation needs at least 1 labelled pixel, got 0")
+    predicted = probability.argmax(axis=-1)
+    return confusion_matrix(wanted[labelled], predicted[labelled], NUM_CLASSES)
+
+
+def selection_score(
+    probability: UInt8[np.ndarray, "tiles height width classes"],
+    wanted: UInt8[np.ndarray, "tiles height width"],
+) -> float:
+    """What learning rate and step are chosen by on validation tiles: mean IoU.
+
+    Args:
+        probability: Class probabilities of every pixel, 0..``LEVELS``.
+        wanted: Classes, or ``IGNORE_INDEX``.
+
+    Returns:
+        Mean over the classes that occur or are predicted, 0..1.
+    """
+    return float(np.nanmean(class_iou(pixel_confusion(probability, wanted))))
+
+
+def score(
+    probability: Probability,
+    wanted: Wanted,
+    val_probability: Real[np.ndarray, "val pixels classes"],
+    val_wanted: UInt8[np.ndarray, "val pixels"],
+) -> dict[str, float]:
+    """Every metric of the task on test tiles.
+
+    Args:
+        probability: Class probabilities of every pixel, 0..``LEVELS``.
+        wanted: Classes, or ``IGNORE_INDEX``.
+        val_probability: Not looked at: the likeliest class needs no threshold.
+        val_wanted: Not looked at.
+
+    Returns:
+        "miou" over the classes that occur or are predicted, "aa" (pixel average
+        accuracy), "oa", "iou_<class>" and "accuracy_<class>" where defined, and the
+        confusion matrix as "confusion_<true>_<predicted>" pixel counts above 0.
+    """
+    confusion = pixel_confusion(probability, wanted)
+    iou = class_iou(confusion)
+    scores = {
+        "miou": float(np.nanmean(iou)),
+        "aa": average_accuracy(confusion),
+        "oa": overall_accuracy(confusion),
+    }
+    for prefix, values in (("iou", iou), ("accuracy", class_accuracies(confusion))):
+        scores |= {
+            f"{prefix}_{name}": float(value)
+            for name, value in zip(CLASS_NAMES, values, strict=True)
+            if np.isfinite(value)
+        }
+    for name, row in zip(CLASS_NAMES, confusion, strict=True):
+        scores |= {
+            f"confusion_{name}_{other}": float(count)
+            for other, count in zip(CLASS_NAMES, row, strict=True)
+            if count
+        }
+    return scores
+
+
+def prediction_columns(
+    probability: UInt8[np.ndarray, "tiles height width classes"],
+    wanted: UInt8[np.ndarray, "tiles height width"],
+) -> pd.DataFrame:
+    """Probabilities and targets as a cell's prediction table holds them.
+
+    Args:
+        probability: Class probabilities of every pixel, 0..``LEVELS``.
+        wanted: Classes, or ``IGNORE_INDEX``.
+
+    Returns:
+        "probability" and "label": the bytes of a tile, rows of pixels from the top,
+        for the probabilities with the class as the fastest axis.
+    """
+    return pd.DataFrame(
+        {
+            "probability": [tile.tobytes() for tile in probability],
+            "label": [tile.tobytes() for tile in wanted],
+        }
+    )
+
+
+def from_predictions(table: pd.DataFrame) -> tuple[Probability, Wanted]:
+    """Probabilities and targets out of a cell's prediction table.
+
+    Args:
+        table: Rows that ``prediction_columns`` made.
+
+    Returns:
+        What ``score`` takes.
+    """
+    flat = np.frombuffer(b"".join(table["probability"]), np.uint8)
+    wanted = np.frombuffer(b"".join(table["label"]), np.uint8)
+    return (
+        flat.reshape(len(table), -1, NUM_CLASSES),
+        wanted.reshape(len(table), -1),
+    )

@@ -1,0 +1,221 @@
+"""Sections of params.yaml as frozen models, each checked by itself.
+
+What holds between sections is checked in ``params``.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from sentinel_fusion.bands import band_indices
+
+Share = Annotated[float, Field(ge=0, le=1)]
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
+LabelFrac = Annotated[float, Field(ge=0.0001, le=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Seed = Annotated[int, Field(ge=0, strict=True)]
+Rate = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Sensor = Literal["s1", "s2"]
+
+
+T = TypeVar("T")
+
+
+def _all_different(values: tuple[T, ...]) -> tuple[T, ...]:
+    twice = [value for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ValueError(f"must not repeat {twice[0]!r}")
+    return values
+
+
+Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_all_different)]
+
+
+class Section(BaseModel):
+    """Unknown keys, true/false and infinite numbers are refused; nothing changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: Any) -> Any:  # noqa: ANN401 - any YAML value
+        if isinstance(value, bool):
+            raise ValueError("must not be true or false")
+        return value
+
+
+class Source(Section):
+    """Where a role's rasters come from."""
+
+    source: Literal["synthetic", "sen12ms", "dfc2020", "folder"]
+    path: Path
+
+
+class Sources(Section):
+    """The two roles."""
+
+    pretrain: Source
+    labelled: Source
+
+
+class Synthetic(Section):
+    """Size of the generated scenes."""
+
+    patch_px: Annotated[int, Field(ge=32)]
+    patches_per_place: Count
+    pretrain_places: Count
+    validation_places: Count
+    test_places: Count
+    workers: Count
+
+
+class Sen12ms(Section):
+    """SEN12MS on disk needs no settings."""
+
+
+class Dfc2020(Section):
+    """Places of DFC2020, which comes without georeferencing."""
+
+    block_patches: Count
+
+
+class Folder(Section):
+    """Code scheme of the user's label rasters."""
+
+    label_scheme: Literal["dfc", "igbp"]
+
+
+class Download(Section):
+    """Settings of each source."""
+
+    synthetic: Synthetic
+    sen12ms: Sen12ms
+    dfc2020: Dfc2020
+    folder: Folder
+
+
+class Tile(Section):
+    """How patches become tiles; fields as ``data.tiles.TileRules``."""
+
+    size_px: Annotated[int, Field(ge=8)]
+    stride_px: Count
+    max_invalid_share: Share
+    min_label_share: Annotated[float, Field(gt=0, le=1)]
+    min_class_share: Share
+    shard_mib: Count
+
+
+class Split(Section):
+    """Which places train, select and test."""
+
+    protocol: Literal["A", "B", "places"]
+    val_frac: OpenShare
+    test_frac: OpenShare
+
+
+class Pretrain(Section):
+    """Optimisation of every pre-training."""
+
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    learning_rate: Rate
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_steps: Annotated[int, Field(ge=0)]
+    val_frac: OpenShare
+    threads: Count
+    augment: Literal["none", "d4", "crop", "d4_crop"]
+    crop_px: Annotated[int, Field(ge=8)]
+
+
+def _option(value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    entries = value if isinstance(value, list) else [value]
+    if not all(isinstance(entry, str | int | float) for entry in entries):
+        raise ValueError("must be a string, a number or a list of them")
+    return value
+
+
+Options = dict[str, Annotated[Any, AfterValidator(_option)]]
+"""Arguments of a module's ``build``, checked where it is built."""
+
+
+class Arm(Section):
+    """One row of the ablation; what overrides other sections may be left out."""
+
+    method: Name
+    loss: Name
+    encoder: Name
+    inputs: Several[Sensor]
+    fusion: Literal["single", "early", "late"]
+    bands: dict[Sensor, Several[str]] = {}
+    method_options: Options = {}
+    pretrain: Options = {}
+
+    @model_validator(mode="after")
+    def _fusion_fits_inputs(self) -> "Arm":
+        needed = 1 if self.fusion == "single" else 2
+        if len(self.inputs) != needed:
+            raise ValueError(
+                f"fusion {self.fusion} needs {needed} input(s), got "
+                f"{', '.join(self.inputs)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _bands_exist(self) -> "Arm":
+        for sensor, names in self.bands.items():
+            if sensor not in self.inputs:
+                raise ValueError(
+                    f"bands are given for {sensor}, which is not among the inputs "
+                    f"{', '.join(self.inputs)}"
+                )
+            band_indices(sensor, names)
+        return self
+
+
+class Finetune(Section):
+    """The headline experiment, and the budget of every supervised trial."""
+
+    arm: Name
+    task: Name
+    label_frac: LabelFrac
+    learning_rates: Several[Rate]
+    steps: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    eval_every: Count
+    warmup_frac: Share
+    threads: Count
+    augment: Literal["none", "d4"]
+
+
+class Grid(Section):
+    """Cells of the ablation: the arms of every task, each at every label fraction."""
+
+    label_fracs: Several[LabelFrac]
+    arms: dict[Name, Several[Name]]
+
+
+class Maps(Section):
+    """Tiles and predictions of the qualitative figure."""
+
+    tiles: Annotated[int, Field(ge=1, le=8)]
+    arms: Several[Name]
+    use: Literal["finetuned", "frozen"]
+    label_frac: LabelFrac
+
+
+class Export(Section):
+    """Pre-trained encoders to hand on."""
+
+    arms: Several[Name]
+    licence: str
