@@ -12,6 +12,8 @@ from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.report.curves import draw_label_efficiency, save_figure
 from sentinel_fusion.report.efficiency import (
     Report,
+    margin_table,
+    margins,
     markdown_table,
     plot_rows,
     report_task,
@@ -39,7 +41,12 @@ def main() -> None:
         summary = summarise(scores[scores["task"] == task], metric)
         report[task] = report_task(summary, metric, baselines, pretrained)
         summaries.append(summary)
-        tables.append(f"{task}, {title} in %\n\n{markdown_table(summary)}\n")
+        tables.append(f"{task}, {title} in %\n\n{markdown_table(summary)}")
+        margin = margins(summary, _twins(params))
+        if len(margin):
+            tables.append(
+                f"{task}, points won by pre-training\n\n{margin_table(margin)}"
+            )
         figure = draw_label_efficiency(
             summary,
             arms=[*params.arms, *params.ensembles],
@@ -54,8 +61,24 @@ def main() -> None:
     (_METRICS / "ablation.json").write_text(json.dumps(report, indent=2) + "\n")
     rows = json.dumps(plot_rows(pd.concat(summaries)), indent=1)
     (_METRICS / "label_efficiency.json").write_text(rows + "\n")
-    (_METRICS / "label_efficiency.md").write_text("\n".join(tables).rstrip() + "\n")
+    (_METRICS / "label_efficiency.md").write_text("\n".join(tables))
     _LOG.info("%s", "\n".join(tables))
+
+
+def _twins(params: Params) -> dict[str, str]:
+    """Pre-trained arm -> the arm that differs from it in pre-training only."""
+
+    def encoder(name: str) -> tuple[object, ...]:
+        arm = params.arms[name]
+        return arm.encoder, arm.inputs, arm.fusion, arm.bands
+
+    scratch = {name for name, arm in params.arms.items() if arm.loss == "none"}
+    return {
+        name: twin
+        for name in params.arms
+        for twin in params.arms
+        if name not in scratch and twin in scratch and encoder(name) == encoder(twin)
+    }
 
 
 def _caption(params: Params) -> str:

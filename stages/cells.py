@@ -43,7 +43,7 @@ def cell_folder(root: Path, cell: Cell) -> Path:
     """
     arm, task, label_frac = cell
     folder = root / arm / task
-    for found in folder.iterdir() if folder.is_dir() else ():
+    for found in folder.glob("[0-9]*"):
         if float(found.name) == label_frac:
             return found
     raise FileNotFoundError(
@@ -60,7 +60,7 @@ def prune(root: Path, params: Params) -> None:
         params: Axes of the grid.
     """
     wanted = set(cells(params))
-    for folder in sorted(path for path in root.glob("*/*/*") if path.is_dir()):
+    for folder in sorted(path for path in root.glob("*/*/[0-9]*") if path.is_dir()):
         arm, task, label_frac = folder.parts[-3:]
         if (arm, task, float(label_frac)) in wanted:
             continue

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from sentinel_fusion.params import Params, ParamsError, load_params
+from sentinel_fusion.train.arms import ArmConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 LIVE = ROOT / "params.yaml"
@@ -15,10 +16,12 @@ FREE_NAMES = ("methods", "encoders", "arms")
 GONE = object()
 ARM = {
     "method": "scratch",
+    "loss": "none",
     "encoder": "resnet",
     "inputs": ["s1", "s2"],
     "fusion": "early",
 }
+S2 = {**ARM, "inputs": ["s2"], "fusion": "single"}
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +47,7 @@ def _load_changed(folder: Path, changes: dict[str, object]) -> Params:
         if value is GONE:
             del section[last]
     file = folder / "params.yaml"
-    file.write_text(yaml.safe_dump(values))
+    file.write_text(yaml.safe_dump(values, sort_keys=False))
     return load_params(file)
 
 
@@ -74,6 +77,34 @@ def test_an_arm_s_settings_hold_its_own_options() -> None:
     assert settings["encoder_options"] == params.encoders[settings["encoder"]]
 
 
+def test_an_arm_s_options_override_those_of_its_method(tmp_path: Path) -> None:
+    arm = {**ARM, "method": "dual_simclr", "method_options": {"temperature": 0.3}}
+    params = _load_changed(tmp_path, {"arms.mine": arm})
+    options = params.arm_settings("mine")["method_options"]
+    assert options == {**params.methods["dual_simclr"], "temperature": 0.3}
+
+
+def test_an_arm_s_settings_are_what_an_arm_is_built_from() -> None:
+    params = load_params(LIVE)
+    config = ArmConfig(**params.arm_settings("simclr_rgb"))
+    assert config.bands == {"s2": ("B04", "B03", "B02")}
+    assert (config.size_px, config.seed) == (params.tile.size_px, params.seed)
+
+
+def test_an_arm_is_pre_trained_by_the_section_with_its_own_values(
+    tmp_path: Path,
+) -> None:
+    arm = {**ARM, "pretrain": {"epochs": 3, "augment": "d4"}}
+    params = _load_changed(tmp_path, {"arms.mine": arm})
+    expected = params.pretrain.model_copy(update={"epochs": 3, "augment": "d4"})
+    assert params.pretrain_settings("mine") == expected
+
+
+def test_an_arm_without_values_of_its_own_is_pre_trained_by_the_section() -> None:
+    params = load_params(LIVE)
+    assert params.pretrain_settings("dual_simclr") == params.pretrain
+
+
 def test_changed_value_is_loaded(tmp_path: Path) -> None:
     assert _load_changed(tmp_path, {"seed": 7}).seed == 7
 
@@ -98,7 +129,7 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
         ),
         pytest.param(
             {"arms.mine": {**ARM, "colour": 1}},
-            r"unknown key arms\.mine\.colour; valid keys there: method, encoder, ",
+            r"unknown key arms\.mine\.colour; valid keys there: method, loss, ",
             id="unknown key of an arm",
         ),
         pytest.param(
@@ -188,8 +219,8 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             id="arm with an encoder not listed",
         ),
         pytest.param(
-            {"grid.arms": ["nosuch"]},
-            r"grid\.arms must be one of .*, got 'nosuch'; mend it there",
+            {"grid.arms.single_label": ["nosuch"]},
+            r"grid\.arms\.single_label must be one of .*late.*, got 'nosuch'; mend it",
             id="unknown arm in the grid",
         ),
         pytest.param(
@@ -198,8 +229,8 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             id="unknown arm of the headline",
         ),
         pytest.param(
-            {"grid.tasks": ["nosuch"]},
-            r"grid\.tasks must be one of .*single_label.*, got 'nosuch'; mend it",
+            {"grid.arms.nosuch": ["late"]},
+            r"grid\.arms must be one of .*single_label.*, got 'nosuch'; mend it",
             id="unknown task in the grid",
         ),
         pytest.param(
@@ -231,6 +262,116 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             {"finetune.eval_every": 10**6},
             r"finetune\.eval_every must be <= finetune\.steps \d+, got 1000000",
             id="no evaluation within the steps",
+        ),
+        pytest.param(
+            {"grid.arms.single_label": ["late", "late"]},
+            r"grid\.arms\.single_label must not repeat 'late'",
+            id="arm twice in a task",
+        ),
+        pytest.param(
+            {"grid.arms.single_label": []},
+            r"grid\.arms\.single_label .*must have at least 1 item",
+            id="task without arms",
+        ),
+        pytest.param(
+            {"ensembles.mine": ["late", "nosuch"]},
+            r"ensembles\.mine must be one of .*late.*, got 'nosuch'; mend it",
+            id="unknown member of an ensemble",
+        ),
+        pytest.param(
+            {"ensembles.late": ["late", "early"]},
+            r"ensembles\.late must not have the name of an arm; mend it",
+            id="ensemble with the name of an arm",
+        ),
+        pytest.param(
+            {"arms.mine": {**S2, "bands": {"s1": ["VV"]}}},
+            r"arms\.mine bands are given for s1, which is not among the inputs s2",
+            id="bands of a sensor that is no input",
+        ),
+        pytest.param(
+            {"arms.mine": {**S2, "bands": {"s2": ["B04", "B4"]}}},
+            r"arms\.mine s2 bands must be among B01, .*B12, got B4; mend it",
+            id="unknown band",
+        ),
+        pytest.param(
+            {"arms.mine": {**S2, "bands": {"s2": ["B04", "B04"]}}},
+            r"arms\.mine\.bands\.s2 must not repeat 'B04'",
+            id="band twice",
+        ),
+        pytest.param(
+            {"arms.mine": {**S2, "bands": {"s3": ["B04"]}}},
+            r"arms\.mine\.bands\.s3.* must be 's1' or 's2', got 's3'",
+            id="bands of an unknown sensor",
+        ),
+        pytest.param(
+            {"arms.mine": {**ARM, "pretrain": {"colour": 1}}},
+            r"arms\.mine\.pretrain: unknown key colour; valid keys there: epochs, ",
+            id="unknown key of an override",
+        ),
+        pytest.param(
+            {"arms.mine": {**ARM, "pretrain": {"epochs": 0}}},
+            r"arms\.mine\.pretrain: epochs must be greater than .* 1, got 0",
+            id="override out of range",
+        ),
+        pytest.param(
+            {"arms.mine": {**ARM, "pretrain": {"epochs": 0, "val_frac": 1}}},
+            r"pretrain: epochs must be .*, got 0.*; val_frac must be .*, got 1",
+            id="two faults of an override",
+        ),
+        pytest.param(
+            {"arms.mine": {**ARM, "method_options": {"views": {"a": 1}}}},
+            r"arms\.mine\.method_options\.views must be a string, a number or a list",
+            id="section for an option",
+        ),
+        pytest.param(
+            {"methods.scratch": {"sizes": [[1]]}},
+            r"methods\.scratch\.sizes must be a string, a number or a list of them",
+            id="list in a list for an option",
+        ),
+        pytest.param(
+            {"decoder_of.vgg": GONE},
+            r"decoder_of\.vgg is missing; name its decoder; mend it",
+            id="encoder without decoder",
+        ),
+        pytest.param(
+            {"decoder_of.vgg": "nosuch"},
+            r"decoder_of\.vgg must be one of unet, swin_unet, got 'nosuch'; mend it",
+            id="unknown decoder of an encoder",
+        ),
+        pytest.param(
+            {"decoder_of.nosuch": "unet"},
+            r"decoder_of must be one of resnet, swin, vgg, got 'nosuch'; mend it",
+            id="decoder of an unknown encoder",
+        ),
+        pytest.param(
+            {"decoders.nosuch": {}},
+            r"decoders must be one of .*unet.*, got 'nosuch'; mend it",
+            id="decoder without a file",
+        ),
+        pytest.param(
+            {"maps.arms": ["nosuch"]},
+            r"maps\.arms must be one of .*ensemble, got 'nosuch'; mend it",
+            id="unknown arm on the maps",
+        ),
+        pytest.param(
+            {"maps.arms": ["s1"]},
+            r"maps\.arms: grid\.arms\.segmentation must be one of .*, got 's1'; mend",
+            id="arm on the maps that is not segmented",
+        ),
+        pytest.param(
+            {"ensembles.mine": ["late", "s1"], "maps.arms": ["mine"]},
+            r"maps\.arms: grid\.arms\.segmentation must be one of .*, got 's1'; mend",
+            id="ensemble on the maps whose member is not segmented",
+        ),
+        pytest.param(
+            {"maps.label_frac": 0.123},
+            r"maps\.label_frac must be one of 0\.01, .*1\.0, got 0\.123; mend it",
+            id="maps of a fraction that is not in the grid",
+        ),
+        pytest.param(
+            {"export.arms": ["nosuch"]},
+            r"export\.arms must be one of .*, got 'nosuch'; mend it",
+            id="unknown arm to export",
         ),
     ],
 )

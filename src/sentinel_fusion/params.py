@@ -13,6 +13,7 @@ from pydantic import ValidationError, model_validator
 from sentinel_fusion.faults import explain
 from sentinel_fusion.sections import (
     Arm,
+    DataReport,
     Download,
     Export,
     Finetune,
@@ -52,6 +53,7 @@ class Params(Section):
     download: Download
     tile: Tile
     split: Split
+    data_report: DataReport
     pretrain: Pretrain
     methods: dict[Name, Options]
     encoders: dict[Name, Options]
@@ -93,12 +95,6 @@ class Params(Section):
         """
         section = self.pretrain.model_dump() | self.arms[name].pretrain
         return Pretrain.model_validate(section)
-
-    @property
-    def grid_arms(self) -> list[str]:
-        """Arms of the grid in the order of ``arms``, whatever their tasks."""
-        wanted = {arm for arms in self.grid.arms.values() for arm in arms}
-        return [arm for arm in self.arms if arm in wanted]
 
     @model_validator(mode="after")
     def _modules_exist(self) -> "Params":
@@ -153,10 +149,17 @@ class Params(Section):
     def _overrides_fit(self) -> "Params":
         for name in self.arms:
             try:
-                self.pretrain_settings(name)
+                crop_px = self.pretrain_settings(name).crop_px
             except ValidationError as error:
                 faults = "; ".join(explain(f, Pretrain) for f in error.errors())
                 raise ValueError(f"arms.{name}.pretrain: {faults}") from error
+            if crop_px > self.tile.size_px:
+                override = f"arms.{name}.pretrain.crop_px"
+                key = "crop_px" in self.arms[name].pretrain
+                raise ValueError(
+                    f"{override if key else 'pretrain.crop_px'} must be <= "
+                    f"tile.size_px {self.tile.size_px}, got {crop_px}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -175,7 +178,6 @@ class Params(Section):
         steps = ("finetune.steps", self.finetune.steps)
         patch_px = ("download.synthetic.patch_px", self.download.synthetic.patch_px)
         for (key, value), (limit_key, limit) in (
-            (("pretrain.crop_px", self.pretrain.crop_px), size_px),
             (size_px, patch_px),
             (("finetune.eval_every", self.finetune.eval_every), steps),
         ):

@@ -62,7 +62,11 @@ def levels() -> list[Level]:
         Level(("check_arms",), ("tile",), is_warm=False),
         Level(recipes, ("pretrain",), is_warm=True),
         Level(("split", *recipes), ("finetune", *grid), is_warm=True),
-        Level(("evaluate",), ("ablation", "maps", "cost", "export"), is_warm=True),
+        Level(
+            ("evaluate",),
+            ("data_report", "ablation", "maps", "cost", "export"),
+            is_warm=True,
+        ),
     ]
 
 
@@ -196,7 +200,8 @@ def repro(jobs: int) -> int:
         Exit status of the closing ``dvc repro``.
     """
     for level in levels() if jobs > 1 else ():
-        subprocess.run(["dvc", "repro", "--quiet", *level.upstream], check=True)
+        if level.upstream:
+            subprocess.run(["dvc", "repro", "--quiet", *level.upstream], check=True)
         cells = stale_cells(level.groups)
         if not cells:
             continue

@@ -205,6 +205,12 @@ class Grid(Section):
     arms: dict[Name, Several[Name]]
 
 
+class DataReport(Section):
+    """Figures of the tile stores."""
+
+    contact_tiles: Annotated[int, Field(ge=1, le=48)]
+
+
 class Maps(Section):
     """Tiles and predictions of the qualitative figure."""
 

@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,16 @@ def _guard(connection: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     message, fds, _, _ = socket.recv_fds(connection, _LONGEST_REQUEST, 2)
     while not message.endswith(b"\n"):
-        message += connection.recv(_LONGEST_REQUEST)
+        more = connection.recv(_LONGEST_REQUEST)
+        if not more:
+            os._exit(1)  # the client left before it had said what it wants
+        message += more
     worker = os.fork()
     if worker == 0:
         connection.close()
-        os.setpgid(0, 0)
         _work(json.loads(message), fds)
+    with suppress(ProcessLookupError):  # it may have ended already
+        os.setpgid(worker, worker)  # so that what it starts ends with it
     while True:
         done, status = os.waitpid(worker, os.WNOHANG)
         if done:
@@ -71,7 +76,8 @@ def _guard(connection: socket.socket) -> None:
             os._exit(0)
         is_gone, _, _ = select.select([connection], [], [], _POLL_S)
         if is_gone:
-            os.kill(worker, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(worker, signal.SIGKILL)
             os._exit(1)
 
 

@@ -11,6 +11,7 @@ from sentinel_fusion.metrics.multi_label import (
     choose_threshold,
     class_f1,
     from_predictions,
+    prediction_columns,
     score,
     selection_score,
 )
@@ -98,6 +99,12 @@ def test_average_precision_agrees_with_scikit_learn(
     ours = average_precision(probability[:, 0], wanted[:, 0])
     theirs = reference.average_precision_score(wanted[:, 0], probability[:, 0])
     assert ours == pytest.approx(theirs)
+
+
+def test_prediction_columns_are_what_is_read_back() -> None:
+    probability, wanted = from_predictions(prediction_columns(PROBABILITY, WANTED))
+    assert np.array_equal(probability, PROBABILITY)
+    assert np.array_equal(wanted, WANTED)
 
 
 def test_prediction_table_round_trips() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from sentinel_fusion.metrics.single_label import (
     from_predictions,
+    prediction_columns,
     score,
     selection_score,
 )
@@ -36,6 +37,12 @@ def test_an_undefined_class_score_is_left_out(metric: str) -> None:
 
 def test_every_score_is_finite() -> None:
     assert all(np.isfinite(value) for value in _score().values())
+
+
+def test_prediction_columns_are_what_is_read_back() -> None:
+    probability, wanted = from_predictions(prediction_columns(PROBABILITY, WANTED))
+    assert np.array_equal(probability, PROBABILITY)
+    assert np.array_equal(wanted, WANTED)
 
 
 def test_prediction_table_round_trips() -> None:

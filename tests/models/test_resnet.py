@@ -41,3 +41,8 @@ def test_gradients_reach_every_parameter(architecture: str) -> None:
 def test_unknown_architecture_is_refused() -> None:
     with pytest.raises(ValueError, match=r"must be a timm ResNet.*got 'resnet7'"):
         build(in_channels=2, architecture="resnet7", width=64)
+
+
+def test_a_width_that_leaves_no_stem_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"resnet\.width must be >= 8, got 7"):
+        build(in_channels=2, architecture="resnet18", width=7)

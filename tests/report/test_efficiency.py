@@ -2,6 +2,8 @@ import pandas as pd
 import pytest
 
 from sentinel_fusion.report.efficiency import (
+    margin_table,
+    margins,
     markdown_table,
     percent_key,
     plot_rows,
@@ -24,7 +26,7 @@ SCORES = pd.DataFrame(
     columns=["task", "use", "arm", "label_frac", "seed", "metric", "value"],
 )
 SUMMARY = summarise(SCORES, "aa")
-REPORT = report_task(SUMMARY, "aa", {"late"})
+REPORT = report_task(SUMMARY, "aa", {"late"}, {"dual_simclr"})
 
 
 def test_a_point_is_the_mean_over_seeds() -> None:
@@ -51,12 +53,28 @@ def test_labels_needed_lie_between_the_fractions_around_the_reference() -> None:
 
 def test_a_reference_out_of_reach_says_so() -> None:
     low = SUMMARY.assign(mean=SUMMARY["mean"].where(SUMMARY["arm"] == "late", 0.1))
-    needed = report_task(low, "aa", {"late"})["labels_needed"]
-    assert needed == {"finetuned": {"dual_simclr": {"reached": False}}}
+    report = report_task(low, "aa", {"late"}, {"dual_simclr"})
+    assert report["labels_needed"] == {"finetuned": {"dual_simclr": {"reached": False}}}
 
 
 def test_without_baselines_there_is_no_reference() -> None:
-    assert set(report_task(SUMMARY, "aa", set())) == {"finetuned"}
+    report = report_task(SUMMARY, "aa", set(), {"dual_simclr"})
+    assert set(report) == {"finetuned"}
+
+
+def test_a_frozen_baseline_is_no_reference() -> None:
+    frozen = SUMMARY[SUMMARY["arm"] == "late"].assign(use="frozen", mean=0.9)
+    both = pd.concat([SUMMARY, frozen])
+    report = report_task(both, "aa", {"late"}, {"dual_simclr"})
+    assert report["reference"] == {"arm": "late", "aa": 0.7}
+
+
+def test_an_ensemble_has_a_curve_but_no_labels_needed() -> None:
+    ensemble = SUMMARY[SUMMARY["arm"] == "late"].assign(arm="ensemble")
+    both = pd.concat([SUMMARY, ensemble])
+    report = report_task(both, "aa", {"late"}, {"dual_simclr"})
+    assert set(both["arm"]) == set(report["finetuned"])  # type: ignore[call-overload]
+    assert report["labels_needed"] == REPORT["labels_needed"]
 
 
 @pytest.mark.parametrize(
@@ -78,4 +96,38 @@ def test_the_table_has_a_row_an_arm_in_percent() -> None:
         "| --- | --- | --- | --- |",
         "| late | fine-tuned | 50.0 ± 10.0 | 70.0 ± 10.0 |",
         "| dual_simclr | fine-tuned | 60.0 ± 10.0 | 80.0 ± 0.0 |",
+    ]
+
+
+def test_a_frozen_encoder_has_a_row_of_its_own() -> None:
+    both = pd.concat([SUMMARY, SUMMARY.assign(use="frozen", mean=0.25)])
+    rows = markdown_table(both).splitlines()
+    assert rows[4] == "| late | frozen encoder | 25.0 ± 10.0 | 25.0 ± 10.0 |"
+
+
+MARGINS = margins(SUMMARY, {"dual_simclr": "late", "mma": "vgg_late"})
+
+
+def test_a_margin_is_the_gain_over_the_arm_from_scratch() -> None:
+    gains = MARGINS.set_index("label_frac")["margin"].to_dict()
+    assert gains == pytest.approx({0.1: 0.6 - 0.5, 1.0: 0.8 - 0.7})
+
+
+def test_a_pair_of_which_an_arm_is_missing_has_no_margin() -> None:
+    assert set(MARGINS["arm"]) == {"dual_simclr"}
+    assert margins(SUMMARY, {"dual_simclr": "early"}).empty
+
+
+def test_uses_are_compared_with_their_own_kind() -> None:
+    frozen = SUMMARY.assign(use="frozen", mean=[0.1, 0.1, 0.4, 0.4])
+    both = margins(pd.concat([SUMMARY, frozen]), {"dual_simclr": "late"})
+    gains = both[both["use"] == "frozen"]["margin"].tolist()
+    assert gains == pytest.approx([0.3, 0.3])
+
+
+def test_the_table_of_margins_is_in_points() -> None:
+    assert margin_table(MARGINS).splitlines() == [
+        "| pre-trained | from scratch | use | 10 % | 100 % |",
+        "| --- | --- | --- | --- | --- |",
+        "| dual_simclr | late | fine-tuned | +10.0 | +10.0 |",
     ]

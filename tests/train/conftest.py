@@ -38,7 +38,7 @@ def loader(store: TileStore) -> BatchLoader:
     return BatchLoader(store, ("s1", "s2"), store.normalisation, torch.device("cpu"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def arm() -> ArmConfig:
     return ArmConfig(
         method="dual_simclr",
@@ -47,9 +47,12 @@ def arm() -> ArmConfig:
             "temperature": 0.1,
             "negatives": "both",
         },
+        loss="nt_xent",
         encoder="resnet",
         encoder_options={"architecture": "resnet10t", "width": 8},
         inputs=("s1", "s2"),
+        bands={},
         fusion="late",
+        size_px=RULES.size_px,
         seed=0,
     )

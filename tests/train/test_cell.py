@@ -1,15 +1,27 @@
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
-from sentinel_fusion.tasks import multi_label, single_label
-from sentinel_fusion.train.arms import ArmConfig, build_encoder
-from sentinel_fusion.train.cell import CellData, CellResult, CellSettings, run_cell
+from sentinel_fusion.metrics.segmentation import from_predictions
+from sentinel_fusion.tasks import multi_label, segmentation, single_label
+from sentinel_fusion.train.arms import ArmConfig, build_decoder, build_encoder
+from sentinel_fusion.train.cell import (
+    CellData,
+    CellResult,
+    CellSettings,
+    CellTask,
+    cell_cost,
+    run_cell,
+)
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.fit import FitSettings
 
@@ -22,123 +34,224 @@ SETTINGS = CellSettings(
     ),
     augment=build_augment("d4", None),
     precision="float32",
+    decoder=partial(build_decoder, "unet", {"width": 4}),
 )
+QUICK = replace(
+    SETTINGS, learning_rates=(0.01,), fit=replace(SETTINGS.fit, steps=2, eval_every=1)
+)
+RUNS = [("finetuned", 7), ("finetuned", 8), ("frozen", 7), ("frozen", 8)]
+TASKS: list[ModuleType] = [single_label, multi_label, segmentation]
 
 
 @pytest.fixture(scope="module")
 def data(store: TileStore, loader: BatchLoader) -> CellData:
-    targets = single_label.targets(store.index(single_label.TARGET_COLUMNS))
     orders = {7: TRAIN, 8: TRAIN[::-1].copy()}
-    return CellData(loader, targets, VAL, TEST, orders)
+    return CellData(loader, single_label.targets(store), VAL, TEST, orders)
 
 
-@pytest.fixture
-def result(arm: ArmConfig, data: CellData, tmp_path: Path) -> CellResult:
-    checkpoints = Checkpoints(tmp_path, "cell", every_s=0)
-    return run_cell(build_encoder(arm), single_label, data, SETTINGS, checkpoints)
+def _of_task(data: CellData, task: ModuleType, store: TileStore) -> CellData:
+    return replace(data, targets=task.targets(store))
 
 
-def test_every_use_and_seed_predicts_every_test_tile_once(result: CellResult) -> None:
-    test = result.predictions[result.predictions["split"] == "test"]
+def _run(
+    arm: ArmConfig,
+    data: CellData,
+    folder: Path,
+    settings: CellSettings = SETTINGS,
+    task: CellTask = single_label,
+) -> list[CellResult]:
+    checkpoints = Checkpoints(folder, "cell", every_s=0)
+    return list(run_cell(build_encoder(arm), task, data, settings, checkpoints))
+
+
+def _predictions(results: Sequence[CellResult]) -> pd.DataFrame:
+    return pd.concat([result.predictions for result in results], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def results(
+    arm: ArmConfig, data: CellData, tmp_path_factory: pytest.TempPathFactory
+) -> list[CellResult]:
+    return _run(arm, data, tmp_path_factory.mktemp("cell"))
+
+
+@pytest.fixture(scope="module")
+def segmented(
+    arm: ArmConfig,
+    store: TileStore,
+    data: CellData,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[CellResult]:
+    given = _of_task(data, segmentation, store)
+    folder = tmp_path_factory.mktemp("segmentation")
+    return _run(arm, given, folder, QUICK, segmentation)
+
+
+@pytest.fixture(scope="module")
+def predictions(results: list[CellResult]) -> pd.DataFrame:
+    return _predictions(results)
+
+
+@pytest.fixture(scope="module")
+def curves(results: list[CellResult]) -> pd.DataFrame:
+    return pd.concat([result.curves for result in results], ignore_index=True)
+
+
+def test_every_use_and_seed_leaves_a_result_of_its_own(
+    results: list[CellResult],
+) -> None:
+    assert [(result.use, result.seed) for result in results] == RUNS
+
+
+def test_every_use_and_seed_predicts_every_test_tile_once(
+    predictions: pd.DataFrame,
+) -> None:
+    test = predictions[predictions["split"] == "test"]
     counts = test.groupby(["use", "seed"])["row"].apply(list)
-    expected = {(use, seed) for use in ("finetuned", "frozen") for seed in (7, 8)}
-    assert set(counts.index) == expected
+    assert set(counts.index) == set(RUNS)
     assert all(sorted(rows) == TEST.tolist() for rows in counts)
 
 
-def test_validation_tiles_are_predicted_too(result: CellResult) -> None:
-    val = result.predictions[result.predictions["split"] == "val"]
+def test_validation_tiles_are_predicted_too(predictions: pd.DataFrame) -> None:
+    val = predictions[predictions["split"] == "val"]
     assert set(val["row"]) == set(VAL.tolist())
 
 
-def test_probabilities_sum_to_one(result: CellResult) -> None:
-    total = result.predictions[[f"p{code}" for code in range(8)]].sum(axis=1)
+def test_probabilities_sum_to_one(predictions: pd.DataFrame) -> None:
+    total = predictions[[f"p{code}" for code in range(8)]].sum(axis=1)
     assert np.allclose(total, 1, atol=1e-5)
 
 
-def test_all_seeds_use_the_rate_chosen_with_the_first(result: CellResult) -> None:
-    chosen = result.curves[result.curves["chosen"]]
+def test_predictions_stand_beside_their_targets(
+    predictions: pd.DataFrame, data: CellData
+) -> None:
+    wanted = data.targets[predictions["row"]]
+    assert predictions["majority"].tolist() == wanted.tolist()
+
+
+def test_all_seeds_use_the_rate_chosen_with_the_first(curves: pd.DataFrame) -> None:
+    chosen = curves[curves["chosen"]]
     assert (chosen.groupby("use")["learning_rate"].nunique() == 1).all()
     assert set(chosen["seed"]) == {7, 8}
 
 
-def test_the_chosen_rate_has_the_best_validation_score(result: CellResult) -> None:
-    first = result.curves[result.curves["seed"] == 7]
+def test_the_chosen_rate_has_the_best_validation_score(curves: pd.DataFrame) -> None:
+    first = curves[curves["seed"] == 7]
     best = first.groupby(["use", "chosen"])["val_score"].max().unstack()
     assert (best[True] >= best[False]).all()
 
 
-def test_every_candidate_keeps_its_validation_curve(result: CellResult) -> None:
-    rates = result.curves.groupby("use")["learning_rate"].agg(set)
+def test_every_candidate_keeps_its_validation_curve(curves: pd.DataFrame) -> None:
+    rates = curves.groupby("use")["learning_rate"].agg(set)
     assert all(rates[use] == {0.01, 0.001} for use in ("finetuned", "frozen"))
 
 
 def test_one_label_is_enough_to_train(
     arm: ArmConfig, data: CellData, tmp_path: Path
 ) -> None:
-    checkpoints = Checkpoints(tmp_path, "cell", every_s=0)
     one = replace(SETTINGS, label_frac=0.01)
-    result = run_cell(build_encoder(arm), single_label, data, one, checkpoints)
-    assert result.cost["labels"] == 1
+    assert len(_run(arm, data, tmp_path, one)) == len(RUNS)
+    assert cell_cost(build_encoder(arm), single_label, data, one)["labels"] == 1
 
 
-def test_the_number_of_labels_is_reported(result: CellResult) -> None:
-    assert result.cost["labels"] == len(TRAIN) / 2
+def test_the_number_of_labels_is_reported(arm: ArmConfig, data: CellData) -> None:
+    cost = cell_cost(build_encoder(arm), single_label, data, SETTINGS)
+    assert cost["labels"] == len(TRAIN) / 2
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_the_cost_counts_encoder_and_head(
+    arm: ArmConfig, data: CellData, task: CellTask
+) -> None:
+    encoder = build_encoder(arm)
+    head = task.build_head(encoder, decoder=SETTINGS.decoder, seed=0)
+    parts = [*encoder.parameters(), *head.parameters()]
+    cost = cell_cost(encoder, task, data, SETTINGS)
+    assert cost["parameters"] == sum(p.numel() for p in parts)
+
+
+def test_the_arithmetic_is_a_tiles_whatever_the_batch(
+    arm: ArmConfig, data: CellData
+) -> None:
+    encoder = build_encoder(arm)
+    larger = replace(SETTINGS, fit=replace(SETTINGS.fit, batch_size=16))
+    first, second = (
+        cell_cost(encoder, single_label, data, s)["gflops"] for s in (SETTINGS, larger)
+    )
+    assert first == second > 0
+
+
+def test_a_decoder_costs_more_arithmetic_than_a_linear_head(
+    arm: ArmConfig, data: CellData
+) -> None:
+    encoder = build_encoder(arm)
+    linear, decoder = (
+        cell_cost(encoder, task, data, SETTINGS)["gflops"]
+        for task in (single_label, segmentation)
+    )
+    assert decoder > linear
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_the_encoder_is_left_unchanged(
-    arm: ArmConfig, data: CellData, tmp_path: Path
+    arm: ArmConfig, store: TileStore, data: CellData, tmp_path: Path, task: ModuleType
 ) -> None:
     encoder = build_encoder(arm)
     before = {name: w.clone() for name, w in encoder.state_dict().items()}
     checkpoints = Checkpoints(tmp_path, "cell", every_s=0)
-    run_cell(encoder, single_label, data, SETTINGS, checkpoints)
+    given = _of_task(data, task, store)
+    list(run_cell(encoder, task, given, QUICK, checkpoints))
     assert all((w == before[name]).all() for name, w in encoder.state_dict().items())
 
 
 def test_an_interrupted_cell_takes_finished_fits_from_the_checkpoints(
     arm: ArmConfig, data: CellData, tmp_path: Path
 ) -> None:
-    def run(settings: CellSettings) -> CellResult:
-        checkpoints = Checkpoints(tmp_path, "cell", every_s=0)
-        encoder = build_encoder(arm)
-        return run_cell(encoder, single_label, data, settings, checkpoints)
-
-    first = run(SETTINGS)
+    first = _run(arm, data, tmp_path)
 
     def never_called(images: Batch, generator: torch.Generator) -> Batch:
         raise AssertionError
 
     never = replace(SETTINGS, augment=never_called)
-    assert run(never).predictions.equals(first.predictions)
+    again = _run(arm, data, tmp_path, never)
+    assert _predictions(again).equals(_predictions(first))
 
 
-def test_a_cell_runs_any_task(
+def test_a_cell_runs_on_several_targets_a_tile(
     arm: ArmConfig, store: TileStore, data: CellData, tmp_path: Path
 ) -> None:
-    targets = multi_label.targets(store.index(multi_label.TARGET_COLUMNS))
-    checkpoints = Checkpoints(tmp_path, "cell", every_s=0)
-    result = run_cell(
-        build_encoder(arm),
-        multi_label,
-        replace(data, targets=targets),
-        SETTINGS,
-        checkpoints,
-    )
-    assert result.curves["val_score"].between(0, 1).all()
+    given = _of_task(data, multi_label, store)
+    results = _run(arm, given, tmp_path, QUICK, multi_label)
+    assert all(result.curves["val_score"].between(0, 1).all() for result in results)
 
 
-def test_same_seeds_give_the_same_predictions(
-    arm: ArmConfig, data: CellData, tmp_path: Path
+def test_both_uses_are_run_on_maps(segmented: list[CellResult]) -> None:
+    assert [(result.use, result.seed) for result in segmented] == RUNS
+    assert all(result.curves["val_score"].between(0, 1).all() for result in segmented)
+
+
+def test_a_segmented_tile_has_probabilities_for_every_pixel(
+    segmented: list[CellResult],
 ) -> None:
+    probability, _ = from_predictions(segmented[-1].predictions)
+    assert probability.shape == (len(VAL) + len(TEST), 8 * 8, 8)
+
+
+def test_a_segmented_tile_stands_beside_its_labels(
+    segmented: list[CellResult], store: TileStore
+) -> None:
+    table = segmented[-1].predictions
+    wanted = store.labels()[table["row"]].reshape(len(table), -1)
+    assert np.array_equal(from_predictions(table)[1], wanted)
+
+
+@pytest.mark.parametrize("task", [single_label, segmentation])
+def test_same_seeds_give_the_same_predictions(
+    arm: ArmConfig, store: TileStore, data: CellData, tmp_path: Path, task: ModuleType
+) -> None:
+    given = _of_task(data, task, store)
     first, second = (
-        run_cell(
-            build_encoder(arm),
-            single_label,
-            data,
-            SETTINGS,
-            Checkpoints(tmp_path, name, every_s=0),
-        )
+        _predictions(_run(arm, given, tmp_path / name, QUICK, task))
         for name in ("a", "b")
     )
-    assert first.predictions.equals(second.predictions)
+    assert first.equals(second)

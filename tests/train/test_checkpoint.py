@@ -16,6 +16,26 @@ def test_a_saved_state_comes_back(tmp_path: Path) -> None:
     assert state["weight"].tolist() == [0, 1, 2]
 
 
+def test_a_state_of_an_earlier_process_counts_as_resumed(tmp_path: Path) -> None:
+    Checkpoints(tmp_path, "work", every_s=0).save("state", {"step": 1})
+    later = Checkpoints(tmp_path, "work", every_s=0)
+    later.load("state")
+    assert later.has_resumed
+
+
+def test_a_state_saved_here_does_not_count_as_resumed(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, "work", every_s=0)
+    checkpoints.save("state", {"step": 1})
+    checkpoints.load("state")
+    assert not checkpoints.has_resumed
+
+
+def test_a_missing_state_does_not_count_as_resumed(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, "work", every_s=0)
+    checkpoints.load("state")
+    assert not checkpoints.has_resumed
+
+
 def test_a_state_never_saved_is_none(tmp_path: Path) -> None:
     assert Checkpoints(tmp_path, "work", every_s=0).load("state") is None
 
@@ -34,6 +54,7 @@ def test_a_damaged_state_starts_the_work_anew(
     file = tmp_path / "work" / "state.pt"
     file.write_bytes(file.read_bytes()[:100])
     assert checkpoints.load("state") is None
+    assert not checkpoints.has_resumed
     assert "state.pt cannot be read" in caplog.text
 
 

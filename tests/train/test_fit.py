@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from sentinel_fusion.models.heads import linear_head
 from sentinel_fusion.tasks import single_label
@@ -31,7 +32,7 @@ def test_separable_tiles_are_learnt() -> None:
 def test_the_learner_is_left_in_its_best_state() -> None:
     learner = _learner()
     fitted = _fit(learner)
-    probability = predict(learner, single_label, DATA.val_rows)
+    probability = predict(learner, single_label, DATA.val_rows, 8)
     score = single_label.selection_score(probability, TARGETS[DATA.val_rows])
     assert score == fitted.val_score == max(row["val_score"] for row in fitted.curve)
 
@@ -39,6 +40,15 @@ def test_the_learner_is_left_in_its_best_state() -> None:
 def test_same_seed_gives_the_same_weights() -> None:
     first, second = (_fit(_learner()).best for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_layers_that_draw_are_repeatable_by_the_fits_seed() -> None:
+    weights = []
+    for elsewhere in (1, 2):
+        head = nn.Sequential(nn.Dropout(0.5), linear_head(3, 8, 0))
+        torch.manual_seed(elsewhere)
+        weights.append(_fit(LinearProbe(FEATURES, head)).best["1.weight"])
+    assert torch.equal(*weights)
 
 
 def test_another_seed_changes_the_order() -> None:
@@ -49,6 +59,14 @@ def test_another_seed_changes_the_order() -> None:
 def test_validations_come_at_even_steps_and_at_the_end() -> None:
     curve = _fit(_learner()).curve
     assert [row["step"] for row in curve] == [10, 20, 30, 40]
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 12])
+def test_predictions_follow_the_rows_whatever_the_batch(batch_size: int) -> None:
+    learner, rows = _learner(), DATA.val_rows[::-1].copy()
+    expected = single_label.probabilities(learner.logits(rows)).numpy()
+    probability = predict(learner, single_label, rows, batch_size)
+    assert probability == pytest.approx(expected)
 
 
 def test_fewer_labels_than_a_batch_still_take_all_steps() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.builders import unit_normalisation
 from torch import Tensor, nn
 
 from sentinel_fusion.data.augment import build_augment
@@ -35,6 +36,10 @@ def data(loader: BatchLoader) -> PretrainData:
     )
 
 
+def _build(arm: ArmConfig) -> nn.Module:
+    return build_method(arm, unit_normalisation())
+
+
 class InterruptedRunError(Exception):
     pass
 
@@ -53,12 +58,12 @@ def _kill_at(data: PretrainData, batch: int) -> PretrainData:
 def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
-    unbroken, resumed = build_method(arm), build_method(arm)
+    unbroken, resumed = _build(arm), _build(arm)
     pretrain(unbroken, data, SETTINGS, CPU, Checkpoints(tmp_path, "a", every_s=0))
     killed, checkpoints = _kill_at(data, batch=9), Checkpoints(tmp_path, "b", every_s=0)
     with pytest.raises(InterruptedRunError):
         pretrain(resumed, killed, SETTINGS, CPU, checkpoints)
-    fresh = build_method(arm)
+    fresh = _build(arm)
     pretrain(fresh, data, SETTINGS, CPU, Checkpoints(tmp_path, "b", every_s=0))
     expected = unbroken.state_dict()
     assert all(torch.equal(w, expected[name]) for name, w in fresh.state_dict().items())
@@ -68,9 +73,9 @@ def test_a_resumed_run_does_not_repeat_finished_epochs(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
-    pretrain(build_method(arm), data, SETTINGS, CPU, checkpoints)
+    pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
     never = _kill_at(data, batch=0)
-    curve = pretrain(build_method(arm), never, SETTINGS, CPU, checkpoints)
+    curve = pretrain(_build(arm), never, SETTINGS, CPU, checkpoints)
     assert [row["epoch"] for row in curve] == [1, 2, 3, 4]
 
 
@@ -78,7 +83,7 @@ def test_training_lowers_the_loss(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
-    curve = pretrain(build_method(arm), data, SETTINGS, CPU, checkpoints)
+    curve = pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
     assert curve[-1]["loss"] < curve[0]["loss"]
 
 
@@ -86,7 +91,7 @@ def test_the_learning_rate_ends_at_zero(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
-    curve = pretrain(build_method(arm), data, SETTINGS, CPU, checkpoints)
+    curve = pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
     assert curve[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
 
 
@@ -94,7 +99,7 @@ def test_every_epoch_reports_retrieval_and_spread(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
-    curve = pretrain(build_method(arm), data, SETTINGS, CPU, checkpoints)
+    curve = pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
     watched = {"retrieval_top1", "retrieval_top5", "retrieval_chance", "feature_sd"}
     assert all(watched <= set(row) for row in curve)
 

@@ -12,6 +12,8 @@ from sentinel_fusion.classes import CLASS_NAMES
 _DIGITS = 6
 _TABULAR = ("confusion_", "precision_")
 """Scores left out of the headline, where they would hide the others."""
+MOST_ROWS = 20_000
+"""Length of the confusion table from which its rows are thinned out."""
 
 
 def score_predictions(members: Sequence[pd.DataFrame], task: str) -> dict[str, float]:
@@ -72,19 +74,23 @@ def headline_summary(scores: pd.DataFrame, task: str) -> dict[str, dict[str, flo
 
 
 def confusion_rows(scores: pd.DataFrame, use: str) -> pd.DataFrame:
-    """A row a test tile and seed, as DVC's confusion plot counts them.
+    """A row a test item and seed, as DVC's confusion plot counts them.
 
     Args:
         scores: Scores of one cell.
         use: Use of the encoder.
 
     Returns:
-        Columns "actual" and "predicted" with class names.
+        Columns "actual" and "predicted" with class names; beyond ``MOST_ROWS`` items,
+        as the pixels of segmentation are, a row stands for equally many of them.
     """
     counts = scores[scores["use"] == use].groupby("metric")["value"].sum()
-    rows = [
-        (true, other)
+    cells = {
+        (true, other): int(counts.get(f"confusion_{true}_{other}", 0))
         for true, other in product(CLASS_NAMES, CLASS_NAMES)
-        for _ in range(int(counts.get(f"confusion_{true}_{other}", 0)))
+    }
+    items_a_row = max(1, -(-sum(cells.values()) // MOST_ROWS))
+    rows = [
+        pair for pair, count in cells.items() for _ in range(round(count / items_a_row))
     ]
     return pd.DataFrame(rows, columns=["actual", "predicted"])

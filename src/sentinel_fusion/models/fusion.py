@@ -138,6 +138,8 @@ def build_fused(
         The encoders in channels-last memory format.
     """
     every = {sensor: bands.get(sensor, BANDS[sensor]) for sensor in inputs}
+    for sensor, names in every.items():
+        band_indices(sensor, names)  # refuses a name that the sensor does not have
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if fusion == "early":

@@ -99,6 +99,47 @@ def percent_key(label_frac: float) -> str:
     return f"pct_{whole}" if rest == "00" else f"pct_{whole}_{rest}"
 
 
+def margins(summary: pd.DataFrame, twins: dict[str, str]) -> pd.DataFrame:
+    """How much better each pre-trained arm is than the same encoder from scratch.
+
+    Args:
+        summary: Summary of one task.
+        twins: Pre-trained arm -> arm of the same encoder, inputs and fusion that
+            starts from random weights; pairs of which one is missing are left out.
+
+    Returns:
+        "arm", "twin", "use", "label_frac" and "margin", the difference of the means.
+    """
+    keys = ["use", "label_frac"]
+    paired = summary.assign(twin=summary["arm"].map(twins)).dropna(subset=["twin"])
+    scratch = summary[["arm", *keys, "mean"]].rename(columns={"arm": "twin"})
+    both = paired.merge(scratch, on=["twin", *keys], suffixes=("", "_twin"))
+    both["margin"] = both["mean"] - both["mean_twin"]
+    return both[["arm", "twin", *keys, "margin"]]
+
+
+def margin_table(margin: pd.DataFrame) -> str:
+    """Margins as a table, one row an arm and use, in points.
+
+    Args:
+        margin: What ``margins`` gives, not empty.
+
+    Returns:
+        A Markdown table.
+    """
+    fracs = sorted(margin["label_frac"].unique())
+    head = ["pre-trained", "from scratch", "use", *(f"{100 * f:g} %" for f in fracs)]
+    lines = [head, ["---"] * len(head)]
+    for use, title in USE_TITLES.items():
+        for (arm, twin), rows in margin[margin["use"] == use].groupby(
+            ["arm", "twin"], sort=False
+        ):
+            points = rows.set_index("label_frac")["margin"]
+            cells = [f"{100 * points[frac]:+.1f}" for frac in fracs]
+            lines.append([str(arm), str(twin), title, *cells])
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
 def plot_rows(summary: pd.DataFrame) -> list[Report]:
     """Rows for ``dvc plots``, one a point of a curve.
 
