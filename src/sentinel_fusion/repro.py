@@ -1,9 +1,9 @@
 """``dvc repro`` with several cells at once on one machine.
 
 DVC runs one stage after the other, each in a Python that imports its libraries anew.
-Here the stale cells of a group run in a pool of ``dvc repro --single-item`` processes
-that wait for each other's lock, group by group, on a warm Python (see ``warm``); a
-plain ``dvc repro`` at the end runs what is left and decides what is up to date.
+Here the command lines of stale cells run in a pool, group by group, on a warm Python
+(see ``warm``), and are recorded as ``dvc commit`` would (see ``recorder``); a plain
+``dvc repro`` at the end runs what is left and decides what is up to date.
 """
 
 import argparse
@@ -22,13 +22,13 @@ from pathlib import Path
 
 import yaml
 
+from sentinel_fusion.recorder import Recorder
 from sentinel_fusion.warm import CLIENT
 from sentinel_fusion.warm_client import PYTHON, SERVER
 
 _LOG = logging.getLogger(__name__)
 _GRID = "grid_"
 _RECIPE = "recipe_"
-_LARGEST_BATCH = 6
 _SERVER_START_S = 60
 
 
@@ -85,52 +85,6 @@ def stale_cells(groups: Sequence[str]) -> list[str]:
     return [cell for cell in stale if cell.split("@")[0] in groups]
 
 
-def batches(cells: Sequence[str], jobs: int) -> list[list[str]]:
-    """Cells that one DVC process runs after each other.
-
-    A batch saves DVC's own start-up; small batches keep all jobs busy to the end.
-
-    Args:
-        cells: Addresses.
-        jobs: Batches at once.
-
-    Returns:
-        The cells in their order, at most ``_LARGEST_BATCH`` a batch.
-    """
-    size = min(_LARGEST_BATCH, max(1, len(cells) // (4 * jobs)))
-    return [list(cells[start : start + size]) for start in range(0, len(cells), size)]
-
-
-def run_batch(cells: Sequence[str], environ: dict[str, str]) -> float:
-    """Run some cells, one after the other.
-
-    Args:
-        cells: Addresses of cells whose upstream is up to date.
-        environ: Environment to run in.
-
-    Returns:
-        Seconds they took.
-
-    Raises:
-        RuntimeError: If one fails; the message holds its last lines.
-    """
-    start = time.monotonic()
-    done = subprocess.run(
-        ["dvc", "--wait-for-lock", "repro", "--single-item", *cells],
-        check=False,
-        env=environ,
-        stdout=subprocess.PIPE,
-        # a person at a terminal sees the stages' progress bars
-        stderr=None if sys.stderr.isatty() else subprocess.PIPE,
-        text=True,
-    )
-    if done.returncode:
-        printed = done.stdout + (done.stderr or "")
-        tail = "\n".join(printed.strip().splitlines()[-15:])
-        raise RuntimeError(f"{', '.join(cells)} failed:\n{tail}")
-    return time.monotonic() - start
-
-
 @contextmanager
 def warm_python() -> Iterator[dict[str, str]]:
     """A server that forks instead of starting Python anew.
@@ -164,30 +118,72 @@ def warm_python() -> Iterator[dict[str, str]]:
             server.wait()
 
 
+def run_cell(command: str, environ: dict[str, str]) -> float:
+    """Run one cell's command line.
+
+    Args:
+        command: What dvc.yaml says.
+        environ: Environment to run in.
+
+    Returns:
+        Seconds it took.
+
+    Raises:
+        RuntimeError: If it fails; the message holds its last lines.
+    """
+    start = time.monotonic()
+    done = subprocess.run(
+        command,
+        shell=True,
+        check=False,
+        env=environ,
+        stdout=subprocess.PIPE,
+        # a person at a terminal sees the stages' progress bars
+        stderr=None if sys.stderr.isatty() else subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode:
+        printed = done.stdout + (done.stderr or "")
+        raise RuntimeError("\n".join(printed.strip().splitlines()[-15:]))
+    return time.monotonic() - start
+
+
 def run_level(cells: Sequence[str], jobs: int, environ: dict[str, str]) -> None:
     """Run the stale cells of a level.
 
     Args:
-        cells: Addresses.
-        jobs: Batches at once.
+        cells: Addresses of cells whose upstream is up to date.
+        jobs: Cells at once.
         environ: Environment to run in.
 
     Raises:
-        RuntimeError: If a cell fails.
+        RuntimeError: If a cell fails; those that had finished are recorded.
     """
-    finished = 0
+    recorder = Recorder(cells)
+    missing = recorder.restore()
+    found = len(cells) - len(missing)
+    if found:
+        _LOG.info("%d cells found in the run cache", found)
     with ThreadPoolExecutor(jobs) as pool:
-        work = {pool.submit(run_batch, b, environ): b for b in batches(cells, jobs)}
-        for future in as_completed(work):
-            try:
-                took = future.result()
-            except RuntimeError:
-                pool.shutdown(cancel_futures=True)
-                raise
-            batch = work[future]
-            finished += len(batch)
-            names = ", ".join(batch)
-            _LOG.info("[%d/%d] %s: %.0f s", finished, len(cells), names, took)
+        work = {
+            pool.submit(run_cell, recorder.command(cell), environ): cell
+            for cell in missing
+        }
+        failure = ""
+        for done, future in enumerate(as_completed(work), start=1):
+            cell = work[future]
+            if future.cancelled():
+                continue
+            if error := future.exception():
+                failure = failure or f"{cell} failed:\n{error}"
+                pool.shutdown(wait=False, cancel_futures=True)  # the running ones end
+                continue
+            recorder.add(cell)
+            took = future.result()
+            _LOG.info("[%d/%d] %s: %.0f s", done, len(missing), cell, took)
+        recorder.record()
+    if failure:
+        raise RuntimeError(failure)
 
 
 def repro(jobs: int) -> int:
