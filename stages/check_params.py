@@ -12,9 +12,12 @@ OUT = Path("data/params_checked")
 def main() -> None:
     """Check params.yaml and leave a constant file for the other stages to wait for."""
     try:
-        load_params()
+        params = load_params()
     except ParamsError as error:
         sys.exit(str(error))
+    for role, source in params.sources:
+        if params.fetches(role):  # DVC wants a dep to exist before the stage fills it
+            source.path.mkdir(parents=True, exist_ok=True)
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text("params.yaml has been checked\n")
 

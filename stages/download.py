@@ -21,6 +21,10 @@ def main(role: str) -> None:
     params = load_params()
     source = getattr(params.sources, role)
     settings = getattr(params.download, source.source).model_dump()
+    if "mirrors" in settings:  # a public data set that can be fetched
+        settings["fetch"] = params.download.fetch.model_dump() | {
+            key: settings.pop(key) for key in ("mirrors", "token_variable")
+        }
     raw = make_empty(Path("data/raw") / role)
     module = importlib.import_module(f"sentinel_fusion.data.sources.{source.source}")
     patches = module.prepare(

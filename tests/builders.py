@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+import torch
 from rasterio import Affine
 from rasterio.errors import NotGeoreferencedWarning
-from torch import nn
+from torch import Tensor, nn
 
-from sentinel_fusion.bands import S1_BANDS, S2_BANDS
+from sentinel_fusion.bands import BANDS, S1_BANDS, S2_BANDS
+from sentinel_fusion.data.stats import Normalisation
 
 UTM = "EPSG:32632"
 DEFAULT_ORIGIN = (500_000.0, 5_300_000.0)
@@ -115,6 +117,70 @@ def write_folder_scene(
     write_raster(folder / "s2.tif", s2_pixels(size_px), nodata=0)
     if codes is not None:
         write_raster(folder / "label.tif", label_pixels(size_px, codes))
+
+
+def ground_plane(transform: Affine, height_px: int, width_px: int) -> np.ndarray:
+    """Value (1, row, col) = (10 m steps east) + 2 * (steps south) of the origin.
+
+    Taken at pixel centres in the CRS of ``UTM``; bilinear interpolation keeps a plane.
+    """
+    rows, cols = np.mgrid[:height_px, :width_px] + 0.5
+    x, y = transform @ np.stack([cols.ravel(), rows.ravel()])
+    west, north = DEFAULT_ORIGIN
+    plane = (x - west) / 10 + 2 * (north - y) / 10
+    return np.asarray(plane.reshape(1, height_px, width_px))
+
+
+def write_scene_raster(
+    file: Path,
+    pixels: np.ndarray,
+    transform: Affine,
+    *,
+    crs: str | None = UTM,
+    nodata: float | None = None,
+    names: tuple[str, ...] = (),
+    tags: dict[str, str] | None = None,
+) -> Path:
+    """A raster anywhere, its bands named and tagged as whole scenes have them."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    bands, height, width = pixels.shape
+    with rasterio.open(
+        file,
+        "w",
+        driver="GTiff",
+        count=bands,
+        height=height,
+        width=width,
+        dtype=pixels.dtype,
+        crs=crs,
+        transform=transform,
+        nodata=nodata,
+    ) as raster:
+        raster.write(pixels)
+        for number, name in enumerate(names, start=1):
+            raster.set_band_description(number, name)
+        raster.update_tags(**(tags or {}))
+    return file
+
+
+def unit_normalisation() -> Normalisation:
+    """Mean 0 and deviation 1 in every band."""
+    zeros, ones = ({s: [v] * len(b) for s, b in BANDS.items()} for v in (0.0, 1.0))
+    return Normalisation(mean=zeros, sd=ones)
+
+
+def band_images(tiles: int, size_px: int) -> dict[str, Tensor]:
+    """Seeded noise for all bands of both sensors."""
+    generator = torch.Generator().manual_seed(0)
+    return {
+        sensor: torch.randn(tiles, len(names), size_px, size_px, generator=generator)
+        for sensor, names in BANDS.items()
+    }
+
+
+def no_decoder(*arguments: object, **options: object) -> nn.Module:
+    """What a task on pooled features is given and must not call."""
+    raise AssertionError
 
 
 def open_residual_branches(network: nn.Module) -> None:

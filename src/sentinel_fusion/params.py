@@ -84,6 +84,20 @@ class Params(Section):
             "seed": self.seed,
         }
 
+    def fetches(self, role: str) -> bool:
+        """Whether a role's rasters are to be downloaded.
+
+        Args:
+            role: "pretrain" or "labelled".
+
+        Returns:
+            True where its source names archives to fetch.
+        """
+        source = getattr(self.sources, role).source
+        settings = getattr(self.download, source)
+        parts = getattr(settings, "seasons", ()) or getattr(settings, "groups", ())
+        return bool(parts)
+
     def pretrain_settings(self, name: str) -> Pretrain:
         """The pretrain section with what an arm overrides.
 
@@ -221,6 +235,8 @@ def load_params(
         lines = [f"{file}: {explain(fault, Params)}" for fault in error.errors()]
         raise ParamsError("\n".join(lines)) from error
     for role, source in params.sources:
+        if params.fetches(role):
+            continue  # the download stage fills the folder
         if paths_must_exist and not source.path.exists():
             raise ParamsError(
                 f"{file}: sources.{role}.path must exist, got {source.path}; give the "

@@ -79,25 +79,48 @@ class Synthetic(Section):
     workers: Count
 
 
+class Fetch(Section):
+    """How archives are fetched; no result depends on it."""
+
+    archives_folder: Path
+    archives: Literal["keep", "remove"]
+    table: Path
+    jobs: Count
+    tries: Count
+    backoff_s: Annotated[float, Field(ge=0)]
+    timeout_s: Rate
+
+
 class Sen12ms(Section):
-    """SEN12MS on disk needs no settings."""
+    """Seasons of SEN12MS to fetch; none: what lies there is used."""
+
+    seasons: tuple[Literal["spring", "summer", "fall", "winter"], ...]
+    mirrors: tuple[str, ...]
+    token_variable: str
 
 
 class Dfc2020(Section):
-    """Places of DFC2020, which comes without georeferencing."""
+    """Groups of DFC2020 to fetch, and its places where georeferencing is stripped."""
 
+    groups: tuple[Literal["validation", "test"], ...]
+    mirrors: tuple[str, ...]
+    token_variable: str
     block_patches: Count
 
 
 class Folder(Section):
-    """Code scheme of the user's label rasters."""
+    """Units and codes of the user's own rasters."""
 
-    label_scheme: Literal["dfc", "igbp"]
+    label_scheme: Literal["dfc", "igbp", "worldcover", "esri"]
+    s1_scale: Literal["auto", "db", "linear"]
+    s2_offset: Literal["auto", 0, 1000]
+    min_s1_cover: Annotated[float, Field(gt=0, le=1)]
 
 
 class Download(Section):
     """Settings of each source."""
 
+    fetch: Fetch
     synthetic: Synthetic
     sen12ms: Sen12ms
     dfc2020: Dfc2020

@@ -28,6 +28,16 @@ def test_manifest_gives_back_what_was_written(tmp_path: Path) -> None:
     assert read_manifest(tmp_path / "patches.csv") == [PATCH]
 
 
+def test_units_of_a_scene_come_back(tmp_path: Path) -> None:
+    scene = replace(PATCH, s1_scale="linear", s2_offset=1000, s2_missing="B09 B10")
+    write_manifest([scene], tmp_path / "patches.csv")
+    assert read_manifest(tmp_path / "patches.csv") == [scene]
+
+
+def test_patch_is_in_decibels_without_offset_unless_said() -> None:
+    assert (PATCH.s1_scale, PATCH.s2_offset, PATCH.s2_missing) == ("db", 0, "")
+
+
 def test_patch_without_labels_comes_back_without(tmp_path: Path) -> None:
     write_manifest([replace(PATCH, label=None)], tmp_path / "patches.csv")
     assert read_manifest(tmp_path / "patches.csv")[0].label is None

@@ -205,9 +205,82 @@ def test_label_code_that_is_no_byte_is_refused_by_name(
         _read(replace(_patch(tmp_path), label=label))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "nodata"), [(np.int16, -1), (np.int8, -1), (np.uint8, 2)]
+)
+def test_label_nodata_has_no_class(
+    tmp_path: Path, dtype: type[np.integer], nodata: int
+) -> None:
+    codes = np.ones((1, SIZE_PX, SIZE_PX), dtype)
+    codes[0, :, 3:] = nodata
+    label = write_raster(tmp_path / "label.tif", codes, nodata=nodata)
+    (strip,) = _read(replace(_patch(tmp_path), label=label))
+    assert strip.label is not None
+    assert strip.label[5].tolist() == [0] * 3 + [255] * 13
+
+
 @pytest.mark.parametrize("code", [1.7, np.nan])
 def test_fractional_label_codes_are_refused(tmp_path: Path, code: float) -> None:
     pixels = np.full((1, SIZE_PX, SIZE_PX), code, np.float32)
     label = write_raster(tmp_path / "label.tif", pixels)
     with pytest.raises(ValueError, match=r"label\.tif: expected whole-number"):
         _read(replace(_patch(tmp_path), label=label))
+
+
+def test_linear_radar_becomes_decibels(tmp_path: Path) -> None:
+    db = s1_pixels(SIZE_PX)
+    patch = _write_patch(
+        tmp_path, (10 ** (db / 10)).astype(np.float32), s2_pixels(SIZE_PX)
+    )
+    (strip,) = _read(replace(patch, s1_scale="linear"))
+    np.testing.assert_allclose(strip.s1, np.moveaxis(db, 0, -1), atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.001, np.nan, np.inf, 1e-11, 1e7])
+def test_power_that_is_no_backscatter_becomes_nan(tmp_path: Path, value: float) -> None:
+    s1 = np.full((2, SIZE_PX, SIZE_PX), 0.05, np.float32)
+    s1[1, 2, 3] = value
+    patch = _write_patch(tmp_path, s1, s2_pixels(SIZE_PX))
+    (strip,) = _read(replace(patch, s1_scale="linear"))
+    assert np.argwhere(np.isnan(strip.s1)).tolist() == [[2, 3, 1]]
+
+
+def test_nodata_of_linear_radar_becomes_nan(tmp_path: Path) -> None:
+    s1 = np.full((2, SIZE_PX, SIZE_PX), 0.05, np.float32)
+    s1[0, 5, 6] = 1.5
+    patch = _patch(tmp_path)
+    write_raster(patch.s1, s1, nodata=1.5)
+    (strip,) = _read(replace(patch, s1_scale="linear"))
+    assert np.argwhere(np.isnan(strip.s1)).tolist() == [[5, 6, 0]]
+
+
+def test_offset_is_subtracted_from_measured_values(tmp_path: Path) -> None:
+    s2 = s2_pixels(SIZE_PX, offset=1000)
+    (strip,) = _read(replace(_with_s2(tmp_path, s2), s2_offset=1000))
+    np.testing.assert_array_equal(strip.s2, np.moveaxis(s2_pixels(SIZE_PX), 0, -1))
+    assert strip.s2.dtype == np.uint16
+
+
+def _with_s2(folder: Path, s2: Pixels) -> Patch:
+    return _write_patch(folder, s1_pixels(SIZE_PX).astype(np.float32), s2)
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"), [(1, 1), (900, 1), (1000, 1), (1001, 1), (1002, 2), (0, 0)]
+)
+def test_value_below_the_offset_stays_measured(
+    tmp_path: Path, stored: int, expected: int
+) -> None:
+    s2 = s2_pixels(SIZE_PX, offset=1000)
+    s2[10] = stored
+    (strip,) = _read(replace(_with_s2(tmp_path, s2), s2_offset=1000))
+    assert (strip.s2[..., 10] == expected).all()
+    assert not strip.s2_invalid.any()
+
+
+def test_pixel_as_dark_as_the_offset_is_not_taken_for_a_hole(tmp_path: Path) -> None:
+    s2 = np.full((13, SIZE_PX, SIZE_PX), 1000, np.uint16)
+    s2[:, 4, 5] = 0
+    (strip,) = _read(replace(_with_s2(tmp_path, s2), s2_offset=1000))
+    assert np.argwhere(strip.s2_invalid).tolist() == [[4, 5]]
+    assert np.argwhere(strip.s2[..., 0] == 0).tolist() == [[4, 5]]

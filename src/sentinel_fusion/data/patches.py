@@ -23,10 +23,14 @@ class Patch:
         place_id: Scene or block of neighbouring patches; splits keep it together.
         group: Part of the data set that protocols tell apart ("validation", "test").
         season: One of ``SEASONS`` or ``UNKNOWN_SEASON``.
-        s1: Radar raster, VV and VH in dB.
-        s2: Optical raster, 13 bands of reflectance x 10000.
+        s1: Radar raster, VV and VH.
+        s2: Optical raster, 13 bands of reflectance x 10000, plus ``s2_offset``.
         label: Land-cover raster; None where the role needs no labels.
         label_scheme: Code scheme of the label raster, a key of ``LABEL_SCHEMES``.
+        s1_scale: "db", or "linear" where the radar raster holds power.
+        s2_offset: What to subtract from every measured optical value.
+        s2_missing: Names of the bands that the source lacks and that are stored as 0,
+            separated by blanks.
     """
 
     patch_id: str
@@ -37,6 +41,9 @@ class Patch:
     s2: Path
     label: Path | None
     label_scheme: str
+    s1_scale: str = "db"
+    s2_offset: int = 0
+    s2_missing: str = ""
 
 
 def paired_raster(s1: Path, other: Path) -> Path:
@@ -99,6 +106,9 @@ def read_manifest(file: Path) -> list[Patch]:
             s2=Path(row["s2"]),
             label=Path(row["label"]) if row["label"] else None,
             label_scheme=row["label_scheme"],
+            s1_scale=row["s1_scale"],
+            s2_offset=int(row["s2_offset"]),
+            s2_missing=row["s2_missing"],
         )
         for row in table.to_dict("records")
     ]

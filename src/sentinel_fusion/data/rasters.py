@@ -1,6 +1,5 @@
 """Read the co-located rasters of a patch strip by strip, with checks on their shape."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,31 +8,22 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from jaxtyping import Bool, Float, Shaped, UInt8
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from sentinel_fusion.bands import BANDS, S1_LIMITS_DB, S2_NODATA
-from sentinel_fusion.classes import to_classes
+from sentinel_fusion.classes import IGNORE_INDEX, to_classes
+from sentinel_fusion.data.grids import (
+    Grid,
+    check_kind,
+    grid_of,
+    open_raster,
+    same_grid,
+)
 from sentinel_fusion.data.patches import Patch
 
+__all__ = ["Grid", "Strip", "read_strips"]
+
 _READ_ROWS_PX = 512
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Pixel grid of a patch.
-
-    Args:
-        height_px: Rows.
-        width_px: Columns.
-        crs: CRS as text rasterio reads, or None where the raster has none.
-        transform: Affine map from column, row to CRS coordinates.
-    """
-
-    height_px: int
-    width_px: int
-    crs: str | None
-    transform: rasterio.Affine
 
 
 @dataclass(frozen=True)
@@ -69,46 +59,34 @@ def read_strips(
         The patch's grid, and its strips from the top; none where the patch is lower
         than a tile.
     """
-    with _open(patch.s1) as s1:
-        grid = _grid(s1)
+    with open_raster(patch.s1) as s1:
+        grid = grid_of(s1)
     return grid, _iterate(patch, grid, size_px, stride_px)
-
-
-def _open(file: Path) -> rasterio.DatasetReader:
-    with warnings.catch_warnings():
-        # distributed copies of DFC2020 have none; their tiles then have no footprint
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(file)
-
-
-def _grid(raster: rasterio.DatasetReader) -> Grid:
-    crs = raster.crs.to_string() if raster.crs else None
-    return Grid(raster.height, raster.width, crs, raster.transform)
 
 
 def _iterate(patch: Patch, grid: Grid, size_px: int, stride_px: int) -> Iterator[Strip]:
     tiles_down = (grid.height_px - size_px) // stride_px + 1
     tiles_a_read = max(1, (_READ_ROWS_PX - size_px) // stride_px + 1)
     with ExitStack() as stack:
-        s1 = stack.enter_context(_open(patch.s1))
-        s2 = stack.enter_context(_open(patch.s2))
-        _check_bands(s1, patch.s1, len(BANDS["s1"]), "f", "VV and VH in dB")
+        s1 = stack.enter_context(open_raster(patch.s1))
+        s2 = stack.enter_context(open_raster(patch.s2))
+        _check_bands(s1, patch.s1, len(BANDS["s1"]), "f", "VV and VH")
         _check_bands(s2, patch.s2, len(BANDS["s2"]), "iu", "reflectance x 10000")
         _check_grid(grid, s2, patch.s2, patch.s1)
         label = None
         if patch.label is not None:
-            label = stack.enter_context(_open(patch.label))
-            _check_kind(label, patch.label, "iu", "land-cover codes")
+            label = stack.enter_context(open_raster(patch.label))
+            check_kind(label, patch.label, "iu", "land-cover codes")
             _check_grid(grid, label, patch.label, patch.s1)
         for first in range(0, tiles_down, tiles_a_read):
             count = min(tiles_a_read, tiles_down - first)
             row_px = first * stride_px
             rows = (count - 1) * stride_px + size_px
             window = Window(0, row_px, grid.width_px, rows)
-            reflectance, invalid = _read_s2(s2, window)
+            reflectance, invalid = _read_s2(s2, window, patch.s2_offset)
             yield Strip(
                 row_px=row_px,
-                s1=_read_s1(s1, window),
+                s1=_read_s1(s1, window, patch.s1_scale),
                 s2=reflectance,
                 s2_invalid=invalid,
                 label=None if label is None else _read_label(label, window, patch),
@@ -116,19 +94,21 @@ def _iterate(patch: Patch, grid: Grid, size_px: int, stride_px: int) -> Iterator
 
 
 def _read_s1(
-    raster: rasterio.DatasetReader, window: Window
+    raster: rasterio.DatasetReader, window: Window, scale: str
 ) -> Float[np.ndarray, "rows cols 2"]:
     pixels = np.moveaxis(raster.read(window=window), 0, -1)
     low, high = S1_LIMITS_DB
-    with np.errstate(invalid="ignore"):
-        valid = (pixels >= low) & (pixels <= high)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # power of 0 and below becomes -inf or NaN, outside of the limits
+        backscatter = 10 * np.log10(pixels) if scale == "linear" else pixels
+        valid = (backscatter >= low) & (backscatter <= high)
     if raster.nodata is not None:
         valid &= pixels != raster.nodata
-    return np.where(valid, pixels, np.nan)
+    return np.where(valid, backscatter, np.nan)
 
 
 def _read_s2(
-    raster: rasterio.DatasetReader, window: Window
+    raster: rasterio.DatasetReader, window: Window, offset: int
 ) -> tuple[Shaped[np.ndarray, "rows cols 13"], Bool[np.ndarray, "rows cols"]]:
     pixels = np.moveaxis(raster.read(window=window), 0, -1)
     if pixels.size and pixels.min() < 0:
@@ -138,13 +118,28 @@ def _read_s2(
         )
     nodata = S2_NODATA if raster.nodata is None else raster.nodata
     invalid = (pixels == nodata).all(axis=-1)
+    if offset:
+        pixels = _without_offset(pixels, offset)
     return np.where(invalid[..., None], S2_NODATA, pixels), invalid
+
+
+def _without_offset(
+    pixels: Shaped[np.ndarray, "rows cols bands"], offset: int
+) -> Shaped[np.ndarray, "rows cols bands"]:
+    # A measured value stays at least 1, 0.01 % of reflectance: at 0 a dark pixel would
+    # read as one without measurement. A band that holds 0 has none and keeps it.
+    measured = pixels != S2_NODATA
+    return np.where(measured, np.maximum(pixels, offset + 1) - offset, S2_NODATA)
 
 
 def _read_label(
     raster: rasterio.DatasetReader, window: Window, patch: Patch
 ) -> UInt8[np.ndarray, "rows cols"]:
-    codes = raster.read(1, window=window)
+    # int8 has no room for the code of no class
+    codes = raster.read(1, window=window, out_dtype=np.int64)
+    if raster.nodata is not None:
+        # a code that no scheme gives a class, as for labels that were warped
+        codes = np.where(codes == raster.nodata, IGNORE_INDEX, codes)
     if codes.size and (codes.min() < 0 or codes.max() > 255):
         raise ValueError(
             f"{patch.label}: land-cover codes must be 0..255, "
@@ -160,33 +155,15 @@ def _check_bands(
         raise ValueError(
             f"{file}: expected {count} bands ({meaning}), got {raster.count}"
         )
-    _check_kind(raster, file, kinds, meaning)
-
-
-def _check_kind(
-    raster: rasterio.DatasetReader, file: Path, kinds: str, meaning: str
-) -> None:
-    kind = np.dtype(raster.dtypes[0]).kind
-    if kind not in kinds:
-        wanted = "floating-point" if "f" in kinds else "whole-number"
-        raise ValueError(
-            f"{file}: expected {wanted} pixels ({meaning}), got {raster.dtypes[0]}; "
-            "convert the raster"
-        )
+    check_kind(raster, file, kinds, meaning)
 
 
 def _check_grid(
     grid: Grid, raster: rasterio.DatasetReader, file: Path, reference: Path
 ) -> None:
-    other = _grid(raster)
-    same_size = (other.height_px, other.width_px) == (grid.height_px, grid.width_px)
-    same_place = other.crs == grid.crs and other.transform.almost_equals(
-        grid.transform, precision=1e-6 * abs(grid.transform.a)
-    )
-    if not (same_size and same_place):
+    other = grid_of(raster)
+    if not same_grid(other, grid):
         raise ValueError(
-            f"{file} must lie on the grid of {reference}, got "
-            f"{other.height_px}x{other.width_px} {other.crs} {other.transform[:6]} "
-            f"against {grid.height_px}x{grid.width_px} {grid.crs} "
-            f"{grid.transform[:6]}; reproject one onto the other"
+            f"{file} must lie on the grid of {reference}, got {other} against {grid}; "
+            "reproject one onto the other"
         )

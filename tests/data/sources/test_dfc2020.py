@@ -74,7 +74,9 @@ def test_only_the_labelled_role_reads_labels(
 ) -> None:
     _write(tmp_path, [0])
     raw = tmp_path / "raw"
-    (patch,) = prepare(tmp_path, raw, role=role, seed=0, block_patches=1)
+    (patch,) = prepare(
+        tmp_path, raw, role=role, seed=0, groups=(), block_patches=1, fetch={}
+    )
     assert (patch.label is not None) == bool(has_label)
     assert not raw.exists()
 

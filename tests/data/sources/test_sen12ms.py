@@ -47,7 +47,8 @@ def test_only_the_labelled_role_reads_labels(
     tmp_path: Path, role: str, has_label: int
 ) -> None:
     write_sen12ms_patch(tmp_path, size_px=8)
-    (patch,) = prepare(tmp_path, tmp_path / "raw", role=role, seed=0)
+    raw = tmp_path / "raw"
+    (patch,) = prepare(tmp_path, raw, role=role, seed=0, seasons=(), fetch={})
     assert (patch.label is not None) == bool(has_label)
     assert not (tmp_path / "raw").exists()
 

@@ -8,7 +8,9 @@ folders ``*_0`` as well.
 
 import re
 from pathlib import Path
+from typing import Any
 
+from sentinel_fusion.data.download.obtain import fetch_parts
 from sentinel_fusion.data.patches import (
     UNKNOWN_SEASON,
     MissingRastersError,
@@ -90,20 +92,31 @@ def _patch(match: re.Match[str], s1: Path, place: str, with_labels: bool) -> Pat
 
 
 def prepare(
-    path: Path, raw: Path, *, role: str, seed: int, block_patches: int
+    path: Path,
+    raw: Path,
+    *,
+    role: str,
+    seed: int,
+    groups: tuple[str, ...],
+    block_patches: int,
+    fetch: dict[str, Any],
 ) -> list[Patch]:
-    """Patches of a DFC2020 folder on disk.
+    """Patches of a DFC2020 folder on disk, fetched before where groups are named.
 
     Args:
         path: The data set's top folder.
         raw: Not written to.
         role: "pretrain" or "labelled"; only the latter reads labels.
         seed: Not drawn from.
+        groups: Groups to fetch; none: what lies there is used.
         block_patches: Patch numbers a place where a group has one scene only.
+        fetch: Arguments of ``fetch_parts``.
 
     Returns:
         The patches.
     """
-    return list_patches(
-        path, with_labels=role == "labelled", block_patches=block_patches
-    )
+    with_labels = role == "labelled"
+    if groups:
+        kinds = ("s1", "s2", "dfc") if with_labels else ("s1", "s2")
+        fetch_parts("dfc2020", groups, kinds, path, **fetch)
+    return list_patches(path, with_labels=with_labels, block_patches=block_patches)

@@ -6,7 +6,9 @@ Source: doi 10.14459/2019mp1474000; layout
 
 import re
 from pathlib import Path
+from typing import Any
 
+from sentinel_fusion.data.download.obtain import fetch_parts
 from sentinel_fusion.data.patches import (
     MissingRastersError,
     Patch,
@@ -72,16 +74,30 @@ def _patch(match: re.Match[str], s1: Path, with_labels: bool) -> Patch:
     )
 
 
-def prepare(path: Path, raw: Path, *, role: str, seed: int) -> list[Patch]:
-    """Patches of a SEN12MS folder on disk.
+def prepare(
+    path: Path,
+    raw: Path,
+    *,
+    role: str,
+    seed: int,
+    seasons: tuple[str, ...],
+    fetch: dict[str, Any],
+) -> list[Patch]:
+    """Patches of a SEN12MS folder on disk, fetched before where seasons are named.
 
     Args:
         path: The data set's top folder.
         raw: Not written to.
         role: "pretrain" or "labelled"; only the latter reads land cover.
         seed: Not drawn from.
+        seasons: Seasons to fetch; none: what lies there is used.
+        fetch: Arguments of ``fetch_parts``.
 
     Returns:
         The patches.
     """
-    return list_patches(path, with_labels=role == "labelled")
+    with_labels = role == "labelled"
+    if seasons:
+        kinds = ("s1", "s2", "lc") if with_labels else ("s1", "s2")
+        fetch_parts("sen12ms", seasons, kinds, path, **fetch)
+    return list_patches(path, with_labels=with_labels)

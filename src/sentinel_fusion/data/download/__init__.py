@@ -1,0 +1,1 @@
+"""Public data sets from their servers to their folders: fetched, checked, unpacked."""
