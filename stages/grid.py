@@ -11,6 +11,7 @@ from pathlib import Path
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.params import Params, load_params
+from sentinel_fusion.sections import Finetune
 from sentinel_fusion.train.arms import build_decoder
 from sentinel_fusion.train.cell import CellSettings, cell_cost, run_cell
 from sentinel_fusion.train.cell_files import input_contents, read_data, write_results
@@ -47,12 +48,13 @@ def write_cell(arm: str, task_name: str, label_frac: float, name: str) -> None:
     store = TileStore(Path("data/tiles/labelled"))
     loader = BatchLoader(store, encoder.inputs, normalisation, device)
     data = read_data(store, _SPLITS, task, loader, params.seeds)
-    settings = _settings(params, label_frac, config.encoder)
+    section = params.finetune_settings(task_name)
+    settings = _settings(params, section, label_frac, config.encoder)
     cost = cell_cost(encoder, task, data, settings)
     key = work_key(
         [
             (arm, task_name, label_frac, params.precision, device),
-            (params.finetune.model_dump(), params.decoder_of, params.decoders),
+            (section.model_dump(), params.decoder_of, params.decoders),
         ],
         loaded_code(),
         input_contents(store, _SPLITS, encoder_folder),
@@ -68,8 +70,9 @@ def write_cell(arm: str, task_name: str, label_frac: float, name: str) -> None:
     _LOG.info("%s %s %g: %.1f s", arm, task_name, label_frac, used["seconds"])
 
 
-def _settings(params: Params, label_frac: float, encoder: str) -> CellSettings:
-    section = params.finetune
+def _settings(
+    params: Params, section: Finetune, label_frac: float, encoder: str
+) -> CellSettings:
     decoder = params.decoder_of[encoder]
     return CellSettings(
         label_frac=label_frac,

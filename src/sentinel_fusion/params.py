@@ -27,6 +27,7 @@ from sentinel_fusion.sections import (
     Several,
     Sources,
     Split,
+    TaskBudget,
     Tile,
 )
 
@@ -61,6 +62,7 @@ class Params(Section):
     decoders: dict[Name, Options]
     decoder_of: dict[Name, Name]
     finetune: Finetune
+    task_budgets: dict[Name, TaskBudget]
     grid: Grid
     ensembles: dict[Name, Several[Name]]
     maps: Maps
@@ -98,6 +100,19 @@ class Params(Section):
         parts = getattr(settings, "seasons", ()) or getattr(settings, "groups", ())
         return bool(parts)
 
+    def finetune_settings(self, task: str) -> Finetune:
+        """The finetune section with what a task overrides.
+
+        Args:
+            task: Name of the task.
+
+        Returns:
+            The section as every arm is trained by it for the task.
+        """
+        overrides = self.task_budgets[task].model_dump(exclude_none=True)
+        section = self.finetune.model_dump() | overrides
+        return Finetune.model_validate(section)
+
     def pretrain_settings(self, name: str) -> Pretrain:
         """The pretrain section with what an arm overrides.
 
@@ -117,6 +132,7 @@ class Params(Section):
             ("encoders", "models", self.encoders),
             ("decoders", "models", self.decoders),
             ("grid.arms", "tasks", self.grid.arms),
+            ("task_budgets", "tasks", self.task_budgets),
             ("finetune.task", "tasks", [self.finetune.task]),
         ):
             for name in names:
@@ -124,16 +140,25 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
-    def _names_exist(self) -> "Params":
-        for arm_name, arm in self.arms.items():
-            _require(f"arms.{arm_name}.method", arm.method, self.methods)
-            _require(f"arms.{arm_name}.encoder", arm.encoder, self.encoders)
+    def _mappings_are_whole(self) -> "Params":
         for encoder in self.encoders:
             if encoder not in self.decoder_of:
                 raise ValueError(f"decoder_of.{encoder} is missing; name its decoder")
         for encoder, decoder in self.decoder_of.items():
             _require("decoder_of", encoder, self.encoders)
             _require(f"decoder_of.{encoder}", decoder, self.decoders)
+        for task in (*self.grid.arms, self.finetune.task):
+            if task not in self.task_budgets:
+                raise ValueError(
+                    f"task_budgets.{task} is missing; {{}} changes nothing"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Params":
+        for arm_name, arm in self.arms.items():
+            _require(f"arms.{arm_name}.method", arm.method, self.methods)
+            _require(f"arms.{arm_name}.encoder", arm.encoder, self.encoders)
         chosen = {
             "finetune.arm": [self.finetune.arm],
             "export.arms": self.export.arms,
@@ -191,9 +216,17 @@ class Params(Section):
         size_px = ("tile.size_px", self.tile.size_px)
         steps = ("finetune.steps", self.finetune.steps)
         patch_px = ("download.synthetic.patch_px", self.download.synthetic.patch_px)
+        budgets = [self.finetune_settings(task) for task in self.task_budgets]
         for (key, value), (limit_key, limit) in (
             (size_px, patch_px),
             (("finetune.eval_every", self.finetune.eval_every), steps),
+            *(
+                (
+                    (f"eval_every of task {task}", section.eval_every),
+                    ("its steps", section.steps),
+                )
+                for task, section in zip(self.task_budgets, budgets, strict=True)
+            ),
         ):
             if value > limit:
                 raise ValueError(f"{key} must be <= {limit_key} {limit}, got {value}")

@@ -221,6 +221,14 @@ class Finetune(Section):
     augment: Literal["none", "d4"]
 
 
+class TaskBudget(Section):
+    """What a task overrides of the finetune section, for every arm alike."""
+
+    steps: Count | None = None
+    batch_size: Annotated[int, Field(ge=2)] | None = None
+    eval_every: Count | None = None
+
+
 class Grid(Section):
     """Cells of the ablation: the arms of every task, each at every label fraction."""
 

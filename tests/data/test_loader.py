@@ -6,6 +6,7 @@ import torch
 from tests.builders import s1_pixels, s2_pixels, write_folder_scene, write_raster
 
 from sentinel_fusion.bands import S1_BANDS, S2_BANDS
+from sentinel_fusion.data import loader as loader_module
 from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.data.sources.folder import list_patches
 from sentinel_fusion.data.stats import Normalisation
@@ -146,3 +147,13 @@ def test_batches_follow_the_rows_and_the_last_may_be_smaller(
 
 def test_no_rows_give_no_batch(store: TileStore) -> None:
     assert list(_loader(store, "s2").iterate(ALL[:0], 2)) == []
+
+
+@pytest.mark.parametrize("limit_bytes", [0, 2**20])
+def test_a_store_kept_on_the_device_gives_the_batches_of_one_read_anew(
+    store: TileStore, monkeypatch: pytest.MonkeyPatch, limit_bytes: int
+) -> None:
+    expected = _loader(store, "s1", "s2").load(ALL[::-1].copy())
+    monkeypatch.setattr(loader_module, "RESIDENT_BYTES", limit_bytes)
+    images = _loader(store, "s1", "s2").load(ALL[::-1].copy())
+    assert all(torch.equal(images[sensor], expected[sensor]) for sensor in images)

@@ -86,6 +86,7 @@ def shrink(params: Params) -> None:
     params["tile"] |= {"size_px": 32, "stride_px": 32}
     params["pretrain"] |= {"epochs": 2, "batch_size": 8, "warmup_steps": 1}
     params["finetune"] |= {"steps": 4, "batch_size": 8, "eval_every": 2}
+    params["task_budgets"]["segmentation"] = {}
     params["arms"] = {name: params["arms"][name] for name in ARMS}
     params["grid"] = {
         "label_fracs": [0.5, 1.0],

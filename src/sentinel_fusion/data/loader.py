@@ -14,6 +14,8 @@ from sentinel_fusion.bands import BANDS, S1_NAN, S1_UNITS_PER_DB, S2_NODATA
 from sentinel_fusion.data.shards import ShardReader
 from sentinel_fusion.data.stats import Normalisation, normalisation_of
 
+RESIDENT_BYTES = 2**29
+"""Largest store, as normalised float32, that is kept on the device whole."""
 Batch = dict[str, Tensor]
 """Sensor -> normalised float32 images (B, C, H, W), channels last in memory."""
 
@@ -43,6 +45,11 @@ class TileStore:
     def __len__(self) -> int:
         """Number of tiles."""
         return len(self._shards["s1"])
+
+    @property
+    def size_px(self) -> int:
+        """Edge of a tile."""
+        return int(self._shards["s1"].item_shape[0])
 
     def index(self, columns: list[str]) -> pd.DataFrame:
         """Columns of the index.
@@ -79,7 +86,10 @@ class TileStore:
 
 
 class BatchLoader:
-    """Reads tiles of the wanted sensors as normalised batches on a device."""
+    """Reads tiles of the wanted sensors as normalised batches on a device.
+
+    A store that is small enough is normalised once and kept on the device.
+    """
 
     def __init__(
         self,
@@ -98,6 +108,7 @@ class BatchLoader:
         """
         self._store = store
         self._device = device
+        self._resident: dict[str, Tensor] = {}
         self._scale = {
             sensor: (
                 torch.tensor(normalisation.mean[sensor], device=device),
@@ -117,11 +128,24 @@ class BatchLoader:
         Returns:
             Sensor -> images of the tiles, in the order of ``rows``.
         """
-        return {sensor: self._images(sensor, rows) for sensor in self._scale}
+        if not self._resident and self._fits():
+            everything = np.arange(len(self._store))
+            self._resident = {s: self._images(s, everything) for s in self._scale}
+        if self._resident:
+            chosen = torch.from_numpy(rows).to(self._device)
+            images = {s: kept[chosen] for s, kept in self._resident.items()}
+        else:
+            images = {s: self._images(s, rows) for s in self._scale}
+        return {sensor: x.permute(0, 3, 1, 2) for sensor, x in images.items()}
+
+    def _fits(self) -> bool:
+        pixels = self._store.size_px**2 * len(self._store)
+        bands = sum(len(BANDS[sensor]) for sensor in self._scale)
+        return pixels * bands * torch.float32.itemsize <= RESIDENT_BYTES
 
     def _images(
         self, sensor: str, rows: Integer[np.ndarray, " tiles"]
-    ) -> Float[Tensor, "tiles bands height width"]:
+    ) -> Float[Tensor, "tiles height width bands"]:
         stored = torch.from_numpy(self._store.read(sensor, rows)).to(self._device)
         mean, sd = self._scale[sensor]
         values = stored.to(torch.float32)
@@ -130,8 +154,7 @@ class BatchLoader:
             values = values / S1_UNITS_PER_DB
         else:
             missing = (values == S2_NODATA).all(dim=-1, keepdim=True)
-        images = ((values - mean) / sd).masked_fill(missing, 0.0)
-        return images.permute(0, 3, 1, 2)
+        return ((values - mean) / sd).masked_fill(missing, 0.0)
 
     def iterate(
         self, rows: Integer[np.ndarray, " tiles"], batch_size: int

@@ -131,6 +131,7 @@ class ShardReader:
             )
         self._shards = [np.load(file, mmap_mode="r") for file in files]
         self._starts = np.cumsum([0, *(len(shard) for shard in self._shards)])
+        self.item_shape = self._shards[0].shape[1:]
 
     def __len__(self) -> int:
         """Number of items in all shards."""

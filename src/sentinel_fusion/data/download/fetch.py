@@ -21,7 +21,6 @@ from tqdm import tqdm
 
 from sentinel_fusion.data.download.archives import Archive
 from sentinel_fusion.data.download.part import Part
-from sentinel_fusion.data.patches import MissingRastersError
 from sentinel_fusion.data.download.room import NoRoomError, Room, check_room
 from sentinel_fusion.data.download.transfer import (
     FetchRules,
@@ -31,6 +30,7 @@ from sentinel_fusion.data.download.transfer import (
     announced_length,
     transfer,
 )
+from sentinel_fusion.data.patches import MissingRastersError
 
 _LOG = logging.getLogger(__name__)
 _LOCK_POLL_S = 0.1
