@@ -135,7 +135,7 @@ def _radar_items(folder: Path) -> Iterator[pystac.Item]:
 def write_catalogue(folder: Path) -> None:
     """Two optical and two radar items below ``catalog.json``, a level down."""
     extent = pystac.Extent(
-        pystac.SpatialExtent([[-180, -90, 180, 90]]),
+        pystac.SpatialExtent([-180, -90, 180, 90]),
         pystac.TemporalExtent([[datetime(2021, 1, 1), None]]),
     )
     root = pystac.Catalog("root", "test data")
@@ -188,8 +188,8 @@ def serving(folder: Path) -> Iterator[Site]:
     thread.start()
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-            patch.setenv("no_proxy", "127.0.0.1,localhost")
+            patch.setenv("NO_PROXY", "127.0.0.1")
+            patch.setenv("no_proxy", "127.0.0.1")
             yield site
     finally:
         server.shutdown()
@@ -264,7 +264,12 @@ def write_landing_page(folder: Path, url: str) -> None:
         "description": "test data",
         "conformsTo": ["https://api.stacspec.org/v1.0.0/core"],
         "links": [
-            {"rel": "search", "href": f"{url}/search", "method": "POST"},
+            {
+                "rel": "search",
+                "href": f"{url}/search",
+                "type": "application/geo+json",
+                "method": "POST",
+            },
         ],
     }
     (folder / "api.json").write_text(json.dumps(page))

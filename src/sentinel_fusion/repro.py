@@ -59,7 +59,7 @@ def levels() -> list[Level]:
     recipes = tuple(name for name in stages if name.startswith(_RECIPE))
     return [
         Level(("check_arms",), ("download",), is_warm=False),
-        Level(("check_arms",), ("tile",), is_warm=False),
+        Level((), ("tile",), is_warm=False),
         Level(recipes, ("pretrain",), is_warm=True),
         Level(("split", *recipes), ("finetune", *grid), is_warm=True),
         Level(

@@ -5,6 +5,7 @@ from torch import nn
 
 from sentinel_fusion.models.heads import linear_head
 from sentinel_fusion.tasks import single_label
+from sentinel_fusion.train import fit as fit_module
 from sentinel_fusion.train.fit import Fit, FitData, FitSettings, fit, predict
 from sentinel_fusion.train.learners import LinearProbe
 
@@ -32,7 +33,7 @@ def test_separable_tiles_are_learnt() -> None:
 def test_the_learner_is_left_in_its_best_state() -> None:
     learner = _learner()
     fitted = _fit(learner)
-    probability = predict(learner, single_label, DATA.val_rows, 8)
+    probability = predict(learner, single_label, DATA.val_rows)
     score = single_label.selection_score(probability, TARGETS[DATA.val_rows])
     assert score == fitted.val_score == max(row["val_score"] for row in fitted.curve)
 
@@ -62,10 +63,13 @@ def test_validations_come_at_even_steps_and_at_the_end() -> None:
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 12])
-def test_predictions_follow_the_rows_whatever_the_batch(batch_size: int) -> None:
+def test_predictions_follow_the_rows_whatever_the_batch(
+    monkeypatch: pytest.MonkeyPatch, batch_size: int
+) -> None:
     learner, rows = _learner(), DATA.val_rows[::-1].copy()
     expected = single_label.probabilities(learner.logits(rows)).numpy()
-    probability = predict(learner, single_label, rows, batch_size)
+    monkeypatch.setattr(fit_module, "TILES_A_PASS", batch_size)
+    probability = predict(learner, single_label, rows)
     assert probability == pytest.approx(expected)
 
 

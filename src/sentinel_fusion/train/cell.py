@@ -16,7 +16,15 @@ from sentinel_fusion.data.splits import subset_size
 from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.cost import forward_gflops
-from sentinel_fusion.train.fit import Fit, FitData, FitSettings, Task, fit, predict
+from sentinel_fusion.train.fit import (
+    TILES_A_PASS,
+    Fit,
+    FitData,
+    FitSettings,
+    Task,
+    fit,
+    predict,
+)
 from sentinel_fusion.train.learners import (
     USES,
     ImageInput,
@@ -203,7 +211,7 @@ class _Trials:
                 data.loader,
                 num_tiles=len(data.targets),
                 scale_rows=next(iter(data.label_orders.values())),
-                batch_size=settings.fit.batch_size,
+                batch_size=TILES_A_PASS,
             )
 
     def choose_learning_rate(self, use: str) -> tuple[float, list[pd.DataFrame]]:
@@ -228,9 +236,7 @@ class _Trials:
         tables = []
         splits = {"val": self._data.val_rows, "test": self._data.test_rows}
         for split, rows in splits.items():
-            probability = predict(
-                learner, self._task, rows, self._settings.fit.batch_size
-            )
+            probability = predict(learner, self._task, rows)
             wanted = self._data.targets[rows]
             table = self._task.prediction_columns(probability, wanted)
             tables.append(table.assign(use=use, seed=seed, split=split, row=rows))

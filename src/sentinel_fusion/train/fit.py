@@ -13,6 +13,9 @@ from sentinel_fusion.train.checkpoint import State
 from sentinel_fusion.train.learners import Learner
 from sentinel_fusion.train.optim import cosine_schedule
 
+TILES_A_PASS = 128
+"""Tiles of a forward pass without gradients, whatever the batch size of training."""
+
 
 @runtime_checkable
 class Task(Protocol):
@@ -137,7 +140,7 @@ def fit(
         schedule.step()
         losses.append(float(loss.detach()))
         if step % settings.eval_every == 0 or step == settings.steps:
-            score = validate(learner, task, data, settings.batch_size)
+            score = validate(learner, task, data)
             best.curve.append(
                 {"step": step, "loss": float(np.mean(losses)), "val_score": score}
             )
@@ -149,27 +152,23 @@ def fit(
     return best
 
 
-def validate(learner: Learner, task: Task, data: FitData, batch_size: int) -> float:
+def validate(learner: Learner, task: Task, data: FitData) -> float:
     """Selection score on the validation tiles.
 
     Args:
         learner: Learner to judge.
         task: Selection score.
         data: Validation tiles and targets.
-        batch_size: Tiles a forward pass.
 
     Returns:
         The score, higher is better.
     """
-    probability = predict(learner, task, data.val_rows, batch_size)
+    probability = predict(learner, task, data.val_rows)
     return task.selection_score(probability, data.targets[data.val_rows])
 
 
 def predict(
-    learner: Learner,
-    task: Task,
-    rows: Integer[np.ndarray, " tiles"],
-    batch_size: int,
+    learner: Learner, task: Task, rows: Integer[np.ndarray, " tiles"]
 ) -> Shaped[np.ndarray, "tiles ..."]:
     """Probabilities of some tiles.
 
@@ -177,12 +176,11 @@ def predict(
         learner: Learner to ask.
         task: Turns logits into probabilities.
         rows: Tiles.
-        batch_size: Tiles a forward pass.
 
     Returns:
         One row a tile, as the task keeps probabilities.
     """
-    batches = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
+    batches = [rows[i : i + TILES_A_PASS] for i in range(0, len(rows), TILES_A_PASS)]
     return np.concatenate(
         [task.probabilities(learner.logits(batch)).cpu().numpy() for batch in batches]
     )
