@@ -21,6 +21,8 @@ def main(role: str) -> None:
     params = load_params()
     source = getattr(params.sources, role)
     settings = getattr(params.download, source.source).model_dump()
+    if source.source == "stac":
+        settings = {"search": settings, "folder": params.download.folder.model_dump()}
     if "mirrors" in settings:  # a public data set that can be fetched
         settings["fetch"] = params.download.fetch.model_dump() | {
             key: settings.pop(key) for key in ("mirrors", "token_variable")

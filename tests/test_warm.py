@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_fusion.repro import warm_python
+from sentinel_fusion.repro import WarmPython
 from sentinel_fusion.warm import CLIENT
 from sentinel_fusion.warm_client import PYTHON, SERVER
 
@@ -199,8 +199,10 @@ def test_the_runners_python_has_imported_the_libraries(
 ) -> None:
     monkeypatch.chdir(Path(__file__).parents[1])
     command = ["python", "-m", "timeit", "--number=1", "--repeat=1", IS_IMPORTED]
-    with warm_python() as environ:
-        done = subprocess.run(command, check=False, env=environ, capture_output=True)
+    with WarmPython() as warm:
+        done = subprocess.run(
+            command, check=False, env=warm.environ(), capture_output=True
+        )
     assert done.returncode == 0
 
 
@@ -208,5 +210,8 @@ def test_a_server_that_does_not_start_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "executable", "false")
-    with pytest.raises(RuntimeError, match="did not start; use --jobs 1"):
-        warm_python().__enter__()
+    with (
+        WarmPython() as warm,
+        pytest.raises(RuntimeError, match="did not start; use --jobs 1"),
+    ):
+        warm.environ()

@@ -96,6 +96,8 @@ class Params(Section):
             True where its source names archives to fetch.
         """
         source = getattr(self.sources, role).source
+        if source == "stac":
+            return True
         settings = getattr(self.download, source)
         parts = getattr(settings, "seasons", ()) or getattr(settings, "groups", ())
         return bool(parts)
@@ -204,6 +206,11 @@ class Params(Section):
     @model_validator(mode="after")
     def _protocol_fits_source(self) -> "Params":
         source = self.sources.labelled.source
+        if source == "stac":
+            raise ValueError(
+                "sources.labelled.source must not be stac, whose scenes have no labels; "
+                "fetch as pretrain, add label.tif to each scene, and use folder"
+            )
         if self.split.protocol != "places" and source not in {"synthetic", "dfc2020"}:
             raise ValueError(
                 f"split.protocol must be places for source {source}, got "

@@ -14,11 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import yaml
 
@@ -85,39 +85,6 @@ def stale_cells(groups: Sequence[str]) -> list[str]:
     return [cell for cell in stale if cell.split("@")[0] in groups]
 
 
-@contextmanager
-def warm_python() -> Iterator[dict[str, str]]:
-    """A server that forks instead of starting Python anew.
-
-    Yields:
-        Environment in which ``python -m MODULE`` is run by the server.
-
-    Raises:
-        RuntimeError: If the server does not start.
-    """
-    with tempfile.TemporaryDirectory(prefix="warm-") as folder:
-        path = Path(folder) / "socket"
-        shim = Path(folder) / "python"
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{CLIENT}" "$@"\n')
-        shim.chmod(0o755)
-        command = [sys.executable, "-m", "sentinel_fusion.warm", str(path)]
-        server = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": "src"})
-        try:
-            deadline = time.monotonic() + _SERVER_START_S
-            while not path.exists():
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("the warm Python did not start; use --jobs 1")
-                time.sleep(0.1)
-            yield os.environ | {
-                "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
-                SERVER: str(path),
-                PYTHON: sys.executable,
-            }
-        finally:
-            server.kill()
-            server.wait()
-
-
 def run_cell(command: str, environ: dict[str, str]) -> float:
     """Run one cell's command line.
 
@@ -146,6 +113,56 @@ def run_cell(command: str, environ: dict[str, str]) -> float:
         printed = done.stdout + (done.stderr or "")
         raise RuntimeError("\n".join(printed.strip().splitlines()[-15:]))
     return time.monotonic() - start
+
+
+class WarmPython:
+    """A server that forks instead of starting Python anew; starts while others work."""
+
+    def __init__(self) -> None:
+        """Start the server without waiting for it."""
+        self._folder = tempfile.TemporaryDirectory(prefix="warm-")
+        self._path = Path(self._folder.name) / "socket"
+        shim = Path(self._folder.name) / "python"
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{CLIENT}" "$@"\n')
+        shim.chmod(0o755)
+        command = [sys.executable, "-m", "sentinel_fusion.warm", str(self._path)]
+        environ = os.environ | {"PYTHONPATH": "src"}
+        self._server = subprocess.Popen(command, env=environ)
+
+    def environ(self) -> dict[str, str]:
+        """Wait for the server.
+
+        Returns:
+            Environment in which ``python -m MODULE`` is run by the server.
+
+        Raises:
+            RuntimeError: If it does not start.
+        """
+        deadline = time.monotonic() + _SERVER_START_S
+        while not self._path.exists():
+            if self._server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the warm Python did not start; use --jobs 1")
+            time.sleep(0.1)
+        return os.environ | {
+            "PATH": f"{self._folder.name}{os.pathsep}{os.environ['PATH']}",
+            SERVER: str(self._path),
+            PYTHON: sys.executable,
+        }
+
+    def __enter__(self) -> "WarmPython":
+        """The server itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop the server."""
+        self._server.kill()
+        self._server.wait()
+        self._folder.cleanup()
 
 
 def run_level(cells: Sequence[str], jobs: int, environ: dict[str, str]) -> None:
@@ -195,18 +212,18 @@ def repro(jobs: int) -> int:
     Returns:
         Exit status of the closing ``dvc repro``.
     """
-    for level in levels() if jobs > 1 else ():
-        if level.upstream:
-            subprocess.run(["dvc", "repro", "--quiet", *level.upstream], check=True)
-        cells = stale_cells(level.groups)
-        if not cells:
-            continue
-        _LOG.info("%s: %d cells, %d at once", ", ".join(level.groups), len(cells), jobs)
-        if level.is_warm:
-            with warm_python() as environ:
-                run_level(cells, jobs, environ)
-        else:
-            run_level(cells, jobs, dict(os.environ))
+    if jobs > 1:
+        with WarmPython() as warm:
+            for level in levels():
+                if level.upstream:
+                    command = ["dvc", "repro", "--quiet", *level.upstream]
+                    subprocess.run(command, check=True)
+                cells = stale_cells(level.groups)
+                if cells:
+                    names = ", ".join(level.groups)
+                    _LOG.info("%s: %d cells, %d at once", names, len(cells), jobs)
+                    environ = warm.environ() if level.is_warm else dict(os.environ)
+                    run_level(cells, jobs, environ)
     return subprocess.run(["dvc", "repro"], check=False).returncode
 
 

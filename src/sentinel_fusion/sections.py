@@ -57,7 +57,7 @@ class Section(BaseModel):
 class Source(Section):
     """Where a role's rasters come from."""
 
-    source: Literal["synthetic", "sen12ms", "dfc2020", "folder"]
+    source: Literal["synthetic", "sen12ms", "dfc2020", "folder", "stac"]
     path: Path
 
 
@@ -117,6 +117,30 @@ class Folder(Section):
     min_s1_cover: Annotated[float, Field(gt=0, le=1)]
 
 
+class Stac(Section):
+    """A search of a public catalogue; scenes come without labels."""
+
+    catalogue: Annotated[str, Field(pattern=r"^https?://")]
+    s1_collection: str
+    s2_collection: str
+    bbox: tuple[float, float, float, float]
+    dates: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d/\d{4}-\d\d-\d\d$")]
+    max_cloud_pct: Annotated[float, Field(ge=0, le=100)]
+    max_days: Rate
+    max_scenes: Count
+    min_box_cover: Annotated[float, Field(gt=0, le=1)]
+
+    @model_validator(mode="after")
+    def _box_is_a_box(self) -> "Stac":
+        west, south, east, north = self.bbox
+        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+            raise ValueError(
+                "bbox must be west, south, east, north in degrees with west < east "
+                f"and south < north, got {list(self.bbox)}"
+            )
+        return self
+
+
 class Download(Section):
     """Settings of each source."""
 
@@ -125,6 +149,7 @@ class Download(Section):
     sen12ms: Sen12ms
     dfc2020: Dfc2020
     folder: Folder
+    stac: Stac
 
 
 class Tile(Section):
