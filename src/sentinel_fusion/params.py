@@ -208,8 +208,8 @@ class Params(Section):
         source = self.sources.labelled.source
         if source == "stac":
             raise ValueError(
-                "sources.labelled.source must not be stac, whose scenes have no labels; "
-                "fetch as pretrain, add label.tif to each scene, and use folder"
+                "sources.labelled.source must not be stac, whose scenes have no "
+                "labels; fetch as pretrain, add label.tif to each scene, use folder"
             )
         if self.split.protocol != "places" and source not in {"synthetic", "dfc2020"}:
             raise ValueError(
