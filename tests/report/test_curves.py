@@ -74,7 +74,7 @@ def _labels(panel: Axes) -> list[Annotation]:
 
 def test_there_is_a_panel_a_use() -> None:
     titles = [axes.get_title() for axes in _draw().axes]
-    assert titles == ["fine-tuned", "frozen (linear probe)"]
+    assert titles == ["fine-tuned", "frozen encoder"]
 
 
 def test_a_line_holds_an_arms_scores_against_percent() -> None:
