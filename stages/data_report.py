@@ -1,8 +1,7 @@
-"""Report what the tile stores hold, and refuse pixels of a wrong unit."""
+"""Report what the tile stores hold."""
 
 import json
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sentinel_fusion.data.plausibility import ImplausibleUnitsError, refuse_wrong_units
 from sentinel_fusion.data.shards import ShardReader
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.params import Params, load_params
@@ -35,7 +33,10 @@ _COLUMNS = ["tile_id", "place_id", "season", "crs", "footprint"]
 def main() -> None:
     """Write ``data.json`` and the figures."""
     params = load_params()
-    stats = {role: _read_stats(store) for role, store in _STORES.items()}
+    stats = {
+        role: json.loads((store / "stats.json").read_text())
+        for role, store in _STORES.items()
+    }
     indices = {
         "pretrain": _read_index("pretrain", _COLUMNS),
         "labelled": _read_index("labelled", [*_COLUMNS, "majority"]).merge(
@@ -52,15 +53,6 @@ def main() -> None:
     (_OUT / "data.json").write_text(json.dumps(numbers, indent=2) + "\n")
     for role, found in numbers.items():
         _LOG.info("%s: %d tiles of %d places", role, found["tiles"], found["places"])
-
-
-def _read_stats(store: Path) -> dict[str, Any]:
-    stats: dict[str, Any] = json.loads((store / "stats.json").read_text())
-    try:
-        refuse_wrong_units(stats["bands"], store)
-    except ImplausibleUnitsError as error:
-        sys.exit(str(error))
-    return stats
 
 
 def _read_index(role: str, columns: list[str]) -> pd.DataFrame:

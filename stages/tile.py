@@ -1,5 +1,6 @@
 """Cut a role's patches into the tile store."""
 
+import json
 import logging
 import shutil
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from sentinel_fusion.data.patches import read_manifest
+from sentinel_fusion.data.plausibility import ImplausibleUnitsError, refuse_wrong_units
 from sentinel_fusion.data.tiles import TileRules, write_tiles
 from sentinel_fusion.params import load_params
 
@@ -15,7 +17,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def main(role: str) -> None:
-    """Write a role's tile store.
+    """Write a role's tile store; refuse one whose pixels are of a wrong unit.
 
     Args:
         role: "pretrain" or "labelled".
@@ -32,6 +34,13 @@ def main(role: str) -> None:
             with_labels=role == "labelled",
             progress=bar.update,
         )
+    try:
+        refuse_wrong_units(
+            json.loads((store / "stats.json").read_text())["bands"], store
+        )
+    except ImplausibleUnitsError as error:
+        shutil.rmtree(store)
+        sys.exit(str(error))
     _LOG.info("%s tiles: %s", role, ", ".join(f"{k} {v}" for k, v in counts.items()))
 
 

@@ -21,8 +21,6 @@ from sentinel_fusion.data.grids import (
 )
 from sentinel_fusion.data.patches import Patch
 
-__all__ = ["Grid", "Strip", "read_strips"]
-
 _READ_ROWS_PX = 512
 
 

@@ -22,14 +22,14 @@ from jaxtyping import Integer, Shaped, UInt8
 
 from sentinel_fusion.bands import BANDS, encode_s1, encode_s2
 from sentinel_fusion.classes import CLASS_NAMES, IGNORE_INDEX, NUM_CLASSES
+from sentinel_fusion.data.grids import WGS84, Grid
 from sentinel_fusion.data.patches import Patch
-from sentinel_fusion.data.rasters import Grid, Strip, read_strips
+from sentinel_fusion.data.rasters import Strip, read_strips
 from sentinel_fusion.data.shards import ShardWriter
 from sentinel_fusion.data.stats import BandHistograms
 
 REJECTIONS = ("s1_invalid", "s2_invalid", "label_ignored")
 PATCH_TOO_SMALL = "patch_smaller_than_tile"
-WGS84 = "EPSG:4326"
 
 
 @dataclass(frozen=True)

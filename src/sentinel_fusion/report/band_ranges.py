@@ -5,7 +5,6 @@ it are as plain to see as the bright bands.
 """
 
 from collections.abc import Mapping
-from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -16,6 +15,7 @@ from matplotlib.patches import Patch
 
 from sentinel_fusion.bands import BANDS
 from sentinel_fusion.data.published_stats import PUBLISHED
+from sentinel_fusion.report.captions import wrap_caption
 
 Summary = Mapping[str, Mapping[str, float]]
 
@@ -30,7 +30,6 @@ _BOX: dict[str, Any] = {
 }
 _MARKS = (("#d55e00", "s"), ("#000000", "D"))
 _OFFSETS = (0.28, 0.42)  # of the published marks from the box, in bands
-_CHARACTER_IN = 0.075  # of the caption, a little more than its mean width
 
 
 def draw_band_ranges(
@@ -68,7 +67,7 @@ def draw_band_ranges(
     )
     sources = " and of ".join(f"{stats.name} ({stats.source})" for stats in PUBLISHED)
     text = f"{caption}; published statistics of {sources}"
-    figure.supxlabel(fill(text, int(width / _CHARACTER_IN)), fontsize=7.5)
+    figure.supxlabel(wrap_caption(text, width, font_pt=7.5), fontsize=7.5)
     return figure
 
 

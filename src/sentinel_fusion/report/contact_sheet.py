@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from math import ceil
-from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 
 from sentinel_fusion.classes import CLASS_COLOURS, CLASS_NAMES, IGNORE_INDEX
 from sentinel_fusion.data.patches import UNKNOWN_SEASON
+from sentinel_fusion.report.captions import wrap_caption
 from sentinel_fusion.report.maps import radar_composite, true_colour
 
 _COLUMNS = 4
@@ -19,7 +19,6 @@ _PICTURE_IN, _GAP_IN, _TEXT_IN = 1.15, 0.16, 0.42
 _TITLE_IN, _LINE_IN, _EDGE_IN = 0.35, 0.13, 0.08
 _NAME_GAP_IN = 0.05
 _LONGEST_NAME = 30
-_CHARACTER_IN = 0.068  # of the caption, a little more than its mean width
 _FRAME = "#666666"
 
 
@@ -67,7 +66,7 @@ def draw_contact_sheet(
         "left Sentinel-2 in true colour, right Sentinel-1 as VV, VH, VV - VH, one "
         f"stretch for all; {caption}"
     )
-    wrapped = fill(text, int(width / _CHARACTER_IN) - 4)
+    wrapped = wrap_caption(text, width, font_pt=7)
     below = _EDGE_IN + _LINE_IN * (2 + wrapped.count("\n"))
     height = _TITLE_IN + num_rows * cell_in[1] + below
     figure = Figure((width, height))

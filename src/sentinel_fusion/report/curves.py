@@ -6,7 +6,6 @@ Source: ISPRS Annals V-3-2022, 705, figure of average accuracy against label sha
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -20,6 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 from scipy.optimize import isotonic_regression
 
+from sentinel_fusion.report.captions import wrap_caption
 from sentinel_fusion.report.efficiency import USE_TITLES
 
 ARM_COLOURS = (
@@ -31,7 +31,6 @@ darker ones for figures with more arms than it has colours."""
 _MARKERS = "osD^vPX<>ph"  # one more than the colours: pairs repeat after 110 arms
 _PUBLISHED_GREY = "#666666"
 _LABEL_SIZE = 6.5
-_CHARACTER_IN = 0.075  # of the caption, a little more than its mean width
 _LABEL_GAP = 0.042
 """Least distance between labels of published marks, as a share of a panel's height."""
 
@@ -155,7 +154,7 @@ def draw_label_efficiency(
         handlelength=3.2,
         borderaxespad=1.5,
     )
-    figure.supxlabel(fill(caption, int(width / _CHARACTER_IN)), fontsize=8)
+    figure.supxlabel(wrap_caption(caption, width, font_pt=8), fontsize=8)
     return figure
 
 

@@ -5,7 +5,6 @@ joined where the store is split.
 """
 
 from collections.abc import Mapping
-from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from sentinel_fusion.classes import (
     NUM_CLASSES,
 )
 from sentinel_fusion.data.patches import SEASONS, UNKNOWN_SEASON
+from sentinel_fusion.report.captions import wrap_caption
 
 SPLITS = {"train": "train", "val": "val", "test": "test", "": "unused"}
 """Value of the column "split" -> its name in numbers and figures."""
@@ -30,8 +30,6 @@ SPLIT_COLOURS = dict(
     zip(SPLITS.values(), ("#0072b2", "#e69f00", "#009e73", "#999999"), strict=True)
 )
 _PLAIN = "#666666"
-_CHARACTER_IN = 0.075  # of the caption, a little more than its mean width
-_MARGIN_CHARACTERS = 4
 _PAD_IN = 0.08
 
 
@@ -216,12 +214,11 @@ def _panels(
 ) -> tuple[Figure, Shaped[np.ndarray, "rows columns"]]:
     """Empty panels above a wrapped caption."""
     width = max(6.0, panel_in[0] * num_columns)
-    characters = int(width / _CHARACTER_IN) - _MARGIN_CHARACTERS
     height = panel_in[1] * num_rows + 0.4
     layout = ConstrainedLayoutEngine(w_pad=_PAD_IN, h_pad=_PAD_IN)
     figure = Figure((width, height), layout=layout)
     panels = figure.subplots(num_rows, num_columns, squeeze=False, sharey=share_y)
-    figure.supxlabel(fill(caption, characters), fontsize=8)
+    figure.supxlabel(wrap_caption(caption, width, font_pt=8), fontsize=8)
     for panel in panels.flat:
         panel.tick_params(labelsize=8)
         panel.xaxis.label.set_fontsize(8)

@@ -7,7 +7,6 @@ needs anyway, carries them in its wheels (MIT): nothing is downloaded.
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from textwrap import fill
 
 import geopandas as gpd
 import numpy as np
@@ -19,6 +18,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from sentinel_fusion.report.captions import wrap_caption
+
 ROLE_COLOURS = {"pretrain": "#0072b2", "labelled": "#d55e00"}
 NO_FOOTPRINTS = "no georeferencing in these rasters"
 SMALLEST_SPAN_DEG = 20.0
@@ -27,7 +28,6 @@ _BORDERS = Path("tests/fixtures/naturalearth_lowres/naturalearth_lowres.shp")
 _MARGIN = 0.12
 _HALF_TURN_DEG = 180.0  # a wider outline belongs to a place across the date line
 _WIDTH_IN, _LEAST_HEIGHT_IN, _TEXT_IN = 9.0, 3.5, 1.0
-_CHARACTER_IN = 0.075  # of the caption, a little more than its mean width
 
 
 def country_borders() -> list[Float[np.ndarray, "_corners 2"]]:
@@ -121,7 +121,7 @@ def draw_footprints(located: Mapping[str, pd.DataFrame], *, caption: str) -> Fig
     panel.tick_params(labelsize=8)
     figure.legend(loc="outside upper center", ncols=2, fontsize=8, frameon=False)
     text = f"{caption}; borders: Natural Earth 1:110 million (public domain)"
-    figure.supxlabel(fill(text, int(_WIDTH_IN / _CHARACTER_IN)), fontsize=8)
+    figure.supxlabel(wrap_caption(text, _WIDTH_IN, font_pt=8), fontsize=8)
     return figure
 
 

@@ -23,6 +23,7 @@ from sentinel_fusion.classes import (
     IGNORE_INDEX,
     NUM_CLASSES,
 )
+from sentinel_fusion.report.captions import wrap_caption
 
 SHOWN_SHARE = 0.05
 """Share of a tile from which the eye finds a class in a small map."""
@@ -43,7 +44,6 @@ _NO_LABEL: dict[str, Any] = {
 _CELL_IN, _GAP_IN, _EDGE_IN = 1.25, 0.06, 0.1
 _LINE_IN, _SCORE_IN, _CAPTION_IN, _LEGEND_ENTRY_IN = 0.15, 0.22, 0.45, 0.9
 _TITLE_CHARACTERS = 18
-_CHARACTER_IN = 0.068  # of the caption, a little more than its mean width
 
 
 def choose_tiles(
@@ -179,7 +179,7 @@ def draw_maps(
         for panel, predicted, wanted in zip(column, maps, labels, strict=True):
             panel.set_xlabel(_score(predicted, wanted), fontsize=7, labelpad=2)
     width, height = figure.get_size_inches()
-    wrapped = fill(caption, int(width / _CHARACTER_IN))
+    wrapped = wrap_caption(caption, width, font_pt=7)
     figure.text(0.5, _EDGE_IN / height, wrapped, ha="center", va="bottom", fontsize=7)
     return figure
 

@@ -24,13 +24,13 @@ from sentinel_fusion.bands import band_indices
 from sentinel_fusion.data.stats import Normalisation
 from sentinel_fusion.models.fusion import STACKED, FusedEncoder
 from sentinel_fusion.models.timm_encoder import TimmEncoder
+from sentinel_fusion.report.model_card import OUR_KEY
 from sentinel_fusion.train import exported_features
 from sentinel_fusion.train.arms import ArmConfig
 from sentinel_fusion.train.encoder_files import load_encoder
 
 Config = dict[str, Any]
 """Content of a ``config.json``: timm's keys, and ours under ``OUR_KEY``."""
-OUR_KEY = "sentinel_fusion"
 UNITS = {"s1": "dB", "s2": "reflectance x 10000"}
 """Sensor -> unit of the pixels before they are normalised."""
 CHECK_TILES = 2

@@ -78,11 +78,14 @@ def fetch_parts(
         rules=FetchRules(**settings),
     )
     _LOG.info(
-        "%s: %d archives were here, %d unpacked with %d rasters",
+        "%s: %d archives were here, %d unpacked with %d rasters; left out: %d members "
+        "that are no rasters of the data set, %d left by operating systems",
         dataset,
         done.present,
         done.unpacked,
         done.files,
+        done.others,
+        done.litter,
     )
 
 
