@@ -9,20 +9,15 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from sentinel_fusion.data.patches import Patch
+from sentinel_fusion.data.patches import Patch, name_some
 from sentinel_fusion.data.tiling.assemble import assemble
-from sentinel_fusion.data.tiling.block import (
-    BlockJob,
-    BlockRecord,
-    work_key,
-    write_block,
-)
+from sentinel_fusion.data.tiling.block import BlockJob, work_key, write_block
+from sentinel_fusion.data.tiling.block_files import BlockRecord
 from sentinel_fusion.data.tiling.plan import plan_blocks
 from sentinel_fusion.data.tiling.rules import TileRules
-from sentinel_fusion.data.tiling.workers import Run, run_here
+from sentinel_fusion.data.tiling.run import Run, run_here
 
 __all__ = ["TileRules", "UnreadablePatchesError", "write_tiles"]
-_NAMES_SHOWN = 10
 
 
 class UnreadablePatchesError(ValueError):
@@ -102,10 +97,8 @@ def _refuse_unreadable(records: Sequence[BlockRecord], allowed: float) -> None:
         for patch_id in ids
     ]
     if len(names) > allowed:
-        shown = ", ".join(names[:_NAMES_SHOWN])
-        more = len(names) - _NAMES_SHOWN
         raise UnreadablePatchesError(
             f"at most {int(allowed)} patches may be unreadable, got {len(names)}: "
-            f"{shown}{f' and {more} more' if more > 0 else ''}; mend those rasters "
-            "(the blocks without them are kept), or raise tile.max_unreadable_share"
+            f"{name_some(names)}; mend those rasters (blocks without are kept) or "
+            "raise tile.max_unreadable_share"
         )

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sentinel_fusion.bands import BANDS
 from sentinel_fusion.data.stats import BandHistograms
-from sentinel_fusion.data.tiling.block import (
+from sentinel_fusion.data.tiling.block_files import (
     HISTOGRAMS,
     ROWS,
     BlockRecord,

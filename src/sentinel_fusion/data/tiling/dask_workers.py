@@ -1,44 +1,21 @@
-"""Who does the jobs: this process, a Dask cluster started here, or one that runs.
-
-Results come as they are done; whoever needs an order sorts them.
-"""
+"""Jobs on Dask workers: a cluster started here, or one that runs already."""
 
 import logging
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
 
-if TYPE_CHECKING:
-    from distributed import Client, as_completed
+from distributed import Client, KilledWorker, LocalCluster, as_completed
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+from sentinel_fusion.data.tiling.run import Job, Result, run_here
+
+_LOG = logging.getLogger(__name__)
 _AHEAD = 2
 """Jobs handed out a thread, so that none waits for the next."""
 
 
-Run = Callable[[Callable[[Any], Any], Sequence[Any]], Generator[Any, None, None]]
-"""Does jobs and yields their results in any order; closed, nothing runs on."""
-
-
-class WorkerLostError(RuntimeError):
-    """Workers died again and again over one job; the message says what to do."""
-
-
-def run_here(
-    function: Callable[[Job], Result], jobs: Sequence[Job]
-) -> Generator[Result, None, None]:
-    """Do one job after the other in this process.
-
-    Args:
-        function: What to do.
-        jobs: Its argument, one a job.
-
-    Yields:
-        The results in order.
-    """
-    yield from map(function, jobs)
+class ClusterError(RuntimeError):
+    """A cluster cannot be reached or its workers keep dying; says what to do."""
 
 
 def run_on_workers(
@@ -49,6 +26,8 @@ def run_on_workers(
     scheduler: str,
 ) -> Generator[Result, None, None]:
     """Do jobs on Dask workers; in this process where there is nothing to share out.
+
+    A worker that dies is replaced and its jobs are done by another.
 
     Args:
         function: What to do; importable where the workers are.
@@ -61,30 +40,27 @@ def run_on_workers(
         The results as they come.
 
     Raises:
-        WorkerLostError: If a job killed several workers.
+        ClusterError: If a job killed several workers.
     """
     if not scheduler and min(workers, len(jobs)) <= 1:
         yield from run_here(function, jobs)
         return
-    from distributed import KilledWorker, as_completed  # a second to import
-
     with _connect(min(workers, len(jobs)), scheduler) as client:
-        waiting = iter(jobs)
-        running = as_completed()
+        waiting, running = iter(jobs), as_completed()
         try:
             while _hand_out(client, running, function, waiting):
                 yield next(running).result()
         except KilledWorker as error:
-            raise WorkerLostError(
+            raise ClusterError(
                 f"several workers died over one job ({error}); give them more memory, "
-                "or find the raster that makes them crash with tile.workers: 1; what "
-                "is done is kept and found again"
+                "or find the raster that crashes them with tile.workers=1; finished "
+                "blocks are kept and found again"
             ) from error
 
 
 def _hand_out(
-    client: "Client",
-    running: "as_completed",
+    client: Client,
+    running: as_completed,
     function: Callable[[Job], Result],
     waiting: Iterator[Job],
 ) -> bool:
@@ -100,11 +76,10 @@ def _hand_out(
 
 
 @contextmanager
-def _connect(workers: int, scheduler: str) -> Iterator["Client"]:
-    from distributed import Client, LocalCluster
-
+def _connect(workers: int, scheduler: str) -> Iterator[Client]:
     if scheduler:
-        with Client(scheduler) as client:
+        with _reach(scheduler) as client:
+            _LOG.info("%s has %d workers", scheduler, len(client.nthreads()))
             yield client
         return
     with (
@@ -120,3 +95,14 @@ def _connect(workers: int, scheduler: str) -> Iterator["Client"]:
         Client(cluster) as client,
     ):
         yield client
+
+
+def _reach(scheduler: str) -> Client:
+    try:
+        return Client(scheduler)
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"tile.scheduler must be the address of a running Dask scheduler, got "
+            f"{scheduler}: {error}; start one with `dask scheduler`, or leave it empty "
+            "for workers of this machine"
+        ) from error
