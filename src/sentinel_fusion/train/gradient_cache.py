@@ -61,8 +61,8 @@ def cached_backward(
             "pretrain.micro_batch needs a method with encode_pairs and pair_loss, got "
             f"{type(method).__name__}; set it to 0"
         )
-    parts = _parts(images, micro_batch)
     device = next(iter(images.values())).device
+    parts = _parts(images, micro_batch)
     draws, encoded = [], []
     with torch.no_grad(), precision():
         for part in parts:
@@ -73,15 +73,13 @@ def cached_backward(
     with precision():
         loss = method.pair_loss(first, second)
     sizes = [len(x) for x, _ in encoded]
-    gradients = torch.autograd.grad(loss, (first, second))
+    gradients = [x.split(sizes) for x in torch.autograd.grad(loss, (first, second))]  # type: ignore[no-untyped-call]
     with _still_statistics(method):
-        for part, drawn, *pair_gradients in zip(
-            parts, draws, *(g.split(sizes) for g in gradients), strict=True
-        ):
+        for part, drawn, *wanted in zip(parts, draws, *gradients, strict=True):
             drawn.restore()
             with precision():
                 pair = method.encode_pairs(part)
-            torch.autograd.backward(pair, pair_gradients)
+            torch.autograd.backward(pair, wanted)
     after.restore()
     return loss.detach()
 
@@ -116,11 +114,8 @@ class _Draws:
 @contextmanager
 def _still_statistics(method: nn.Module) -> Iterator[None]:
     """Batch statistics are used as in training, but running ones stay as they are."""
-    layers = [
-        m
-        for m in method.modules()
-        if isinstance(m, _BatchNorm) and m.track_running_stats
-    ]
+    norms = [module for module in method.modules() if isinstance(module, _BatchNorm)]
+    layers = [norm for norm in norms if norm.track_running_stats]
     for layer in layers:
         layer.track_running_stats = False
     try:
