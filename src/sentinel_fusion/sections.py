@@ -176,6 +176,7 @@ class Pretrain(Section):
 
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
+    micro_batch: Annotated[int, Field(ge=0)]
     learning_rate: Rate
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_steps: Annotated[int, Field(ge=0)]

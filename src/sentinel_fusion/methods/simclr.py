@@ -93,6 +93,33 @@ class SimCLR(nn.Module):
             views = self._two_views(images)
         return self._project(views)
 
+    def encode_pairs(
+        self, images: dict[str, Float[Tensor, "batch bands height width"]]
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
+        """What the loss compares: two views of every tile, a row a tile.
+
+        Args:
+            images: Sensor -> normalised images of the same tiles.
+
+        Returns:
+            Projections of both views, which are drawn from torch's global state.
+        """
+        return self._project(self._two_views(images))
+
+    def pair_loss(
+        self, z1: Float[Tensor, "batch dim"], z2: Float[Tensor, "batch dim"]
+    ) -> Float[Tensor, ""]:
+        """NT-Xent of paired projections.
+
+        Args:
+            z1: Projections of the first views, as ``encode_pairs`` gives them.
+            z2: Projections of the second.
+
+        Returns:
+            Mean over both views and all tiles.
+        """
+        return nt_xent(z1, z2, temperature=self._temperature, negatives=self._negatives)
+
     def training_loss(
         self, images: dict[str, Float[Tensor, "batch bands height width"]]
     ) -> Float[Tensor, ""]:
@@ -104,8 +131,7 @@ class SimCLR(nn.Module):
         Returns:
             Mean over both views and all tiles.
         """
-        z1, z2 = self._project(self._two_views(images))
-        return nt_xent(z1, z2, temperature=self._temperature, negatives=self._negatives)
+        return self.pair_loss(*self.encode_pairs(images))
 
     def _two_views(
         self, images: dict[str, Tensor]

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -18,6 +19,7 @@ from sentinel_fusion.metrics.retrieval import feature_sd, retrieval_top_k
 from sentinel_fusion.train.checkpoint import Checkpoints, State
 from sentinel_fusion.train.cost import forward_gflops
 from sentinel_fusion.train.device import autocast
+from sentinel_fusion.train.gradient_cache import cached_backward
 from sentinel_fusion.train.optim import cosine_schedule
 
 _LOG = logging.getLogger(__name__)
@@ -45,6 +47,8 @@ class PretrainSettings:
     Args:
         epochs: Passes over the training tiles.
         batch_size: Tiles a step; cut to the number of tiles where there are fewer.
+        micro_batch: Most tiles that the networks see at once, by gradient caching; 0
+            for all of a step's.
         learning_rate: Peak rate of AdamW.
         weight_decay: Decoupled weight decay.
         warmup_steps: Steps of linear warm-up.
@@ -54,6 +58,7 @@ class PretrainSettings:
 
     epochs: int
     batch_size: int
+    micro_batch: int
     learning_rate: float
     weight_decay: float
     warmup_steps: int
@@ -168,14 +173,12 @@ def pretrain(
         for step in range(steps_an_epoch):
             rows = data.train_rows[order[step * batch_size : (step + 1) * batch_size]]
             images = data.augment(data.loader.load(rows), generator)
-            with autocast(device, settings.precision):
-                loss = method.training_loss(images)  # type: ignore[operator]
-            _refuse_non_finite(loss, epoch * steps_an_epoch + step, data, rows)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss = _backward(method, images, settings)
+            _refuse_non_finite(loss, epoch * steps_an_epoch + step, data, rows)
             optimizer.step()
             schedule.step()
-            losses.append(loss.detach())
+            losses.append(loss)
             bar.update(batch_size)
         curve.append(
             {
@@ -239,6 +242,20 @@ def training_gflops(method: nn.Module, data: PretrainData, batch_size: int) -> f
     images = data.augment(data.loader.load(rows), generator)
     total = forward_gflops(lambda: method.training_loss(images))  # type: ignore[operator]
     return round(total / len(rows), 6)
+
+
+def _backward(method: nn.Module, images: Batch, settings: PretrainSettings) -> Tensor:
+    """Add a batch's gradients to the parameters; returns its loss, detached."""
+    first = next(iter(images.values()))
+    precision = partial(autocast, first.device, settings.precision)
+    if 0 < settings.micro_batch < len(first):
+        return cached_backward(
+            method, images, micro_batch=settings.micro_batch, precision=precision
+        )
+    with precision():
+        loss: Tensor = method.training_loss(images)  # type: ignore[operator]
+    loss.backward()  # type: ignore[no-untyped-call]
+    return loss.detach()
 
 
 def _refuse_non_finite(
