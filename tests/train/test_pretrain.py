@@ -12,6 +12,7 @@ from sentinel_fusion.data.loader import Batch, BatchLoader
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.pretrain import PretrainData, PretrainSettings, pretrain
+from sentinel_fusion.train.watch import Curve
 
 SETTINGS = PretrainSettings(
     epochs=4,
@@ -95,13 +96,28 @@ def test_the_learning_rate_ends_at_zero(
     assert curve[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
 
 
-def test_every_epoch_reports_retrieval_and_spread(
+def test_every_epoch_reports_what_is_watched(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
     curve = pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
-    watched = {"retrieval_top1", "retrieval_top5", "retrieval_chance", "feature_sd"}
+    watched = {"retrieval_top1", "retrieval_top5", "spread", "projection_rank"}
     assert all(watched <= set(row) for row in curve)
+
+
+def test_observers_see_the_method_after_every_epoch(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path
+) -> None:
+    seen = []
+
+    def observe(method: nn.Module, curve: Curve) -> None:
+        weight = next(method.parameters()).detach()
+        seen.append((curve[-1]["epoch"], float(weight.sum())))
+
+    method, checkpoints = _build(arm), Checkpoints(tmp_path, "a", every_s=0)
+    pretrain(method, data, SETTINGS, CPU, checkpoints, [observe])
+    assert [epoch for epoch, _ in seen] == [1, 2, 3, 4]
+    assert seen[-1][1] == float(next(method.parameters()).detach().sum())
 
 
 class Explodes(nn.Module):
