@@ -46,8 +46,11 @@ CLEAR_AIR = (0.84, 0.87, 0.9, 0.93, 0.9, 0.9, 0.95, 0.92, 0.96, 0.3, 0.003, 0.95
 WATER_VAPOUR_BAND = S2_BANDS.index("B09")
 CIRRUS_BAND = S2_BANDS.index("B10")
 
-PSF_PX = 0.45
-"""Point spread of the 10 m bands as a Gaussian."""
+PSF_PX = 0.58
+"""Point spread of the 10 m bands as a Gaussian: a fifth of the contrast is left at the
+shortest wavelength that pixels show."""
+COARSE_PSF = 0.42
+"""The same for 20 and 60 m bands, in their own pixels and beside their averaging."""
 SPECIES_SPREAD = 0.045
 TEXTURE = (0.10, 0.10, 0.05, 0.06, 0.03, 0.14, 0.05, 0.015)
 """Brightness variation from pixel to pixel by class; chosen for plausibility."""
@@ -208,7 +211,8 @@ def _observe(
         if factor == 1:
             seen = ndimage.gaussian_filter(radiance[index], PSF_PX, truncate=3)
         else:
-            seen = _block_means(radiance[index], factor)
+            coarse = _block_means(radiance[index], factor)
+            seen = ndimage.gaussian_filter(coarse, COARSE_PSF, truncate=3)
         noise = rng.standard_normal(seen.shape, dtype=np.float32)
         seen = seen + noise * (NOISE[0] * min(1, seen.mean() * 20) + NOISE[1] * seen)
         values = np.clip(np.rint(seen * QUANTIFICATION), 1, 65535).astype(np.uint16)

@@ -4,8 +4,11 @@ Source: water-cloud model, Attema & Ulaby 1978, doi 10.1029/RS013i002p00357; lev
 C band (5.4 GHz) as in Ulaby & Dobson's handbook, rounded for plausibility.
 """
 
+from functools import cache
+
 import numpy as np
 from jaxtyping import Float, Float32
+from scipy import ndimage
 
 from sentinel_fusion.data.synthetic.land_cover import LandMap
 from sentinel_fusion.data.synthetic.place import Place
@@ -16,15 +19,18 @@ Power = Float32[np.ndarray, "2 height width"]
 
 LOOKS = 4.4
 """Equivalent number of looks of a 10 m ground-range pixel (IW mode)."""
+RESOLUTION_PX = (0.75, 0.82)
+"""Point response along rows and columns as a Gaussian: a cell of about 20 m is sampled
+every 10 m. Fitted to the correlation of neighbours in homogeneous real windows."""
 
 # Each pair is VV, VH. Soil: dB at 38 degrees, moisture 0.15, roughness 1 cm.
-SOIL_DB = (-17.0, -26.5)
+SOIL_DB = (-15.8, -24.0)
 SOIL_DB_PER_MOISTURE = 22.0
 SOIL_DB_PER_LOG_ROUGHNESS = (8.0, 11.0)
 SOIL_DB_PER_DEGREE = -0.12
 # Volume scattering of a canopy too deep to see through, linear power.
-HERB_POWER = (0.050, 0.0115)
-CANOPY_POWER = (0.115, 0.028)
+HERB_POWER = (0.055, 0.0150)
+CANOPY_POWER = (0.115, 0.031)
 HERB_DEPTH = 0.13
 """Optical depth of green herbs per leaf area; dry herbs have a third of it."""
 # Waves at a wind of 3 m/s, dB; more wind, more waves.
@@ -71,8 +77,39 @@ def render_radar(
     slope_db = np.clip(12 * slope, -4, 4) * (surface.flooded < 1)
     power *= _from_db(slope_db + rng.normal(0, 0.4))
     power += np.float32(10 ** (NOISE_DB / 10))
-    power *= rng.standard_gamma(LOOKS, power.shape, dtype=np.float32)
-    return np.asarray(10 * np.log10(power / np.float32(LOOKS)), np.float32)
+    seen = _at_resolution(power) * _speckle(power.shape, rng)
+    return np.asarray(10 * np.log10(seen), np.float32)
+
+
+def _at_resolution(fields: Power) -> Power:
+    """Blurs to the size of a resolution cell, which is larger than a pixel."""
+    sigma = (0, *RESOLUTION_PX)
+    return np.asarray(ndimage.gaussian_filter(fields, sigma, truncate=2.5))
+
+
+def _speckle(shape: tuple[int, ...], rng: np.random.Generator) -> Power:
+    """Speckle of mean 1, gamma distributed with ``LOOKS``, alike in neighbours.
+
+    A correlated Gaussian field goes through the gamma distribution's quantiles.
+
+    Source: Wilson & Hilferty 1931, doi 10.1073/pnas.17.12.684 (cube of a Gaussian).
+    """
+    margin = 2
+    bands, height, width = shape
+    padded = (bands, height + 2 * margin, width + 2 * margin)
+    noise = _at_resolution(rng.standard_normal(padded, dtype=np.float32))
+    noise = noise[:, margin:-margin, margin:-margin]
+    spread = np.float32(_resolution_gain() / (3 * np.sqrt(LOOKS)))
+    cube_root = spread * noise + np.float32(1 - 1 / (9 * LOOKS))
+    return np.asarray(np.maximum(cube_root, np.float32(0.02)) ** 3)
+
+
+@cache
+def _resolution_gain() -> float:
+    """What brings blurred white noise of deviation 1 back to a deviation of 1."""
+    point = np.zeros((1, 15, 15))
+    point[0, 7, 7] = 1
+    return float(1 / np.sqrt((_at_resolution(point) ** 2).sum()))
 
 
 def _from_db(value_db: Float[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
