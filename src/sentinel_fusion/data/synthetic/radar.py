@@ -17,30 +17,31 @@ from sentinel_fusion.data.synthetic.surface import Surface
 
 Power = Float32[np.ndarray, "2 height width"]
 
-LOOKS = 4.4
-"""Equivalent number of looks of a 10 m ground-range pixel (IW mode)."""
-RESOLUTION_PX = (0.75, 0.82)
+LOOKS = 5.2
+"""Equivalent number of looks: 4.4 of a 10 m ground-range pixel (IW mode), more after
+the interpolation of terrain correction; fitted to homogeneous real windows."""
+RESOLUTION_PX = (0.82, 0.88)
 """Point response along rows and columns as a Gaussian: a cell of about 20 m is sampled
 every 10 m. Fitted to the correlation of neighbours in homogeneous real windows."""
 
 # Each pair is VV, VH. Soil: dB at 38 degrees, moisture 0.15, roughness 1 cm.
-SOIL_DB = (-15.8, -24.0)
+SOIL_DB = (-15.0, -22.8)
 SOIL_DB_PER_MOISTURE = 22.0
 SOIL_DB_PER_LOG_ROUGHNESS = (8.0, 11.0)
 SOIL_DB_PER_DEGREE = -0.12
 # Volume scattering of a canopy too deep to see through, linear power.
-HERB_POWER = (0.055, 0.0150)
-CANOPY_POWER = (0.115, 0.031)
+HERB_POWER = (0.060, 0.0200)
+CANOPY_POWER = (0.115, 0.036)
 HERB_DEPTH = 0.13
 """Optical depth of green herbs per leaf area; dry herbs have a third of it."""
 # Waves at a wind of 3 m/s, dB; more wind, more waves.
-WATER_DB = (-20.0, -32.5)
+WATER_DB = (-21.0, -33.5)
 WATER_DB_PER_LOG_WIND = (11.0, 8.0)
 WATER_DB_PER_DEGREE = -0.35
 # Wall-ground double bounce of a fully built pixel facing the radar, linear power.
 BUILDING_POWER = (0.75, 0.10)
 FLOODED_STEM_POWER = (0.09, 0.008)
-NOISE_DB = -36.0
+NOISE_DB = -38.0
 """Thermal noise left after the product's own subtraction; chosen for plausibility."""
 
 INCIDENCE_DEG = (31.0, 45.0)
@@ -49,6 +50,9 @@ DEGREES_PER_PX = 16 / 25000
 HEADING_RAD = np.deg2rad(12)
 WIND_GUSTS = Spectrum(50, 3.0)
 SCATTERERS = Spectrum(0.6, 2.0)
+STRUCTURE = Spectrum(6, 3.0)
+STRUCTURE_DB = (1.2, 0.8)
+"""Deviation of what plants' size and soil's clods change from place to place."""
 
 
 def render_radar(
@@ -66,16 +70,16 @@ def render_radar(
         Sigma nought in dB.
     """
     height, width = land.cover.shape
-    gusts, scatterers = correlated_fields(
-        (WIND_GUSTS, SCATTERERS), (height, width), rng
+    gusts, scatterers, structure = correlated_fields(
+        (WIND_GUSTS, SCATTERERS, STRUCTURE), (height, width), rng
     )
     incidence = rng.uniform(*INCIDENCE_DEG) - 38 + DEGREES_PER_PX * np.arange(width)
     power = _ground(surface, place, incidence.astype(np.float32), gusts)
     power = _under_plants(power, surface, rng)
     power = _with_buildings(power, surface, land, scatterers, rng)
     slope = np.diff(land.terrain, axis=1, append=land.terrain[:, -1:])
-    slope_db = np.clip(12 * slope, -4, 4) * (surface.flooded < 1)
-    power *= _from_db(slope_db + rng.normal(0, 0.4))
+    land_db = np.clip(12 * slope, -4, 4) + _pair(STRUCTURE_DB) * structure
+    power *= _from_db(land_db * (surface.flooded < 1) + rng.normal(0, 0.4))
     power += np.float32(10 ** (NOISE_DB / 10))
     seen = _at_resolution(power) * _speckle(power.shape, rng)
     return np.asarray(10 * np.log10(seen), np.float32)
@@ -107,9 +111,9 @@ def _speckle(shape: tuple[int, ...], rng: np.random.Generator) -> Power:
 @cache
 def _resolution_gain() -> float:
     """What brings blurred white noise of deviation 1 back to a deviation of 1."""
-    point = np.zeros((1, 15, 15))
-    point[0, 7, 7] = 1
-    return float(1 / np.sqrt((_at_resolution(point) ** 2).sum()))
+    point = np.zeros((2, 15, 15), np.float32)
+    point[:, 7, 7] = 1
+    return float(1 / np.sqrt((_at_resolution(point)[0] ** 2).sum()))
 
 
 def _from_db(value_db: Float[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
