@@ -55,6 +55,8 @@ SPECIES_SPREAD = 0.06
 """How far a place's material departs from its spectrum: log of level, slope, bend."""
 LEVEL_SPREAD = (0.08, 0.08, 0.1, 0.1, 0.15, *[0.45] * 4, *[0.25] * 3, 0.15, 0.15)
 """How far its level departs beyond that, by material: soils differ most."""
+BRIGHTEST = 0.8
+"""No material reflects more."""
 BARE = slice(5, 9)
 """Soils and minerals among the materials."""
 ARID_BRIGHTNESS = 0.7
@@ -139,7 +141,7 @@ def _draw_spectra(
     change = rng.normal(0, SPECIES_SPREAD, (len(spectra), 3)) @ shapes
     change += rng.normal(0, LEVEL_SPREAD)[:, None]
     change[BARE] += ARID_BRIGHTNESS * (place.aridity - 0.5)
-    return np.asarray(spectra * np.exp(change), np.float32)
+    return np.asarray(np.minimum(spectra * np.exp(change), BRIGHTEST), np.float32)
 
 
 def _mix(

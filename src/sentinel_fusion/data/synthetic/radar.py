@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 from scipy import ndimage
 
-from sentinel_fusion.data.synthetic.land_cover import LandMap
+from sentinel_fusion.data.synthetic.land_cover import CROPLAND, LandMap
 from sentinel_fusion.data.synthetic.place import Place
 from sentinel_fusion.data.synthetic.random_fields import Spectrum, correlated_fields
 from sentinel_fusion.data.synthetic.surface import Surface
@@ -52,7 +52,10 @@ WIND_GUSTS = Spectrum(50, 3.0)
 SCATTERERS = Spectrum(0.6, 2.0)
 STRUCTURE = Spectrum(6, 3.0)
 STRUCTURE_DB = (1.2, 0.8)
-"""Deviation of what plants' size and soil's clods change from place to place."""
+"""Deviation of what plants' size and soil's clods change from spot to spot."""
+PARCEL_STRUCTURE = 2.0
+"""The same between parcels, which differ in crop and rows, over that from spot to spot;
+chosen for plausibility."""
 
 
 def render_radar(
@@ -73,6 +76,8 @@ def render_radar(
     gusts, scatterers, structure = correlated_fields(
         (WIND_GUSTS, SCATTERERS, STRUCTURE), (height, width), rng
     )
+    crops = rng.normal(0, PARCEL_STRUCTURE, land.fields.num_cells).astype(np.float32)
+    structure = np.where(land.cover == CROPLAND, crops[land.fields.ids], structure)
     incidence = rng.uniform(*INCIDENCE_DEG) - 38 + DEGREES_PER_PX * np.arange(width)
     power = _ground(surface, place, incidence.astype(np.float32), gusts)
     power = _under_plants(power, surface, rng)

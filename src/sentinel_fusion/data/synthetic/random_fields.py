@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32
 from scipy import fft
 
-
 SMOOTH_PX = 20
 """Outer scale from which a field is drawn at half the resolution."""
 WRAP_LENGTHS = 3
