@@ -9,6 +9,7 @@ import pandas as pd
 
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import BatchLoader, TileStore
+from sentinel_fusion.data.splits import choose_tiles
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.params import load_params
@@ -20,7 +21,6 @@ from sentinel_fusion.train.encoder_files import save_encoder
 from sentinel_fusion.train.pretrain import (
     PretrainData,
     PretrainSettings,
-    choose_tiles,
     pretrain,
     training_gflops,
 )

@@ -94,6 +94,7 @@ def test_editing_an_arms_block_runs_that_arm_only(clone: Clone) -> None:
     assert clone.stages_run_by("dvc", "repro") == {
         "check_params",
         "check_arms",
+        "leakage",
         "pretrain@late",
         *(f"grid_single_label@late-{frac}" for frac in ("0.5", "1.0")),
         *(f"grid_multi_label@late-{frac}" for frac in ("0.5", "1.0")),

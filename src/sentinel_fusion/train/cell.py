@@ -76,6 +76,7 @@ class CellData:
         val_rows: Tiles of the validation places.
         test_rows: Tiles of the test places.
         label_orders: Seed -> training tiles in label order.
+        label_rows: Seed -> the tiles whose labels those are trained with.
     """
 
     loader: BatchLoader
@@ -83,6 +84,7 @@ class CellData:
     val_rows: Integer[np.ndarray, " val"]
     test_rows: Integer[np.ndarray, " test"]
     label_orders: dict[int, Integer[np.ndarray, " train"]]
+    label_rows: dict[int, Integer[np.ndarray, " train"]]
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,12 @@ class _Trials:
         fitted = fit(
             self._learner(use, seed),
             self._task,
-            FitData(order[:labels], self._data.val_rows, self._data.targets),
+            FitData(
+                order[:labels],
+                self._data.label_rows[seed][:labels],
+                self._data.val_rows,
+                self._data.targets,
+            ),
             self._settings.fit,
             learning_rate=learning_rate,
             seed=seed,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
@@ -13,7 +12,6 @@ from tqdm import tqdm
 
 from sentinel_fusion.data.augment import Augment
 from sentinel_fusion.data.loader import Batch, BatchLoader
-from sentinel_fusion.data.splits import hold_out_places
 from sentinel_fusion.metrics.retrieval import feature_sd, retrieval_top_k
 from sentinel_fusion.train.checkpoint import Checkpoints, State
 from sentinel_fusion.train.cost import forward_gflops
@@ -78,28 +76,6 @@ class PretrainData:
     val_rows: Integer[np.ndarray, " val"]
     tile_ids: np.ndarray
     augment: Augment
-
-
-def choose_tiles(
-    index: pd.DataFrame, val_frac: float, seed: int
-) -> tuple[Integer[np.ndarray, " train"], Integer[np.ndarray, " val"], str]:
-    """Which tiles train and which are watched.
-
-    Args:
-        index: Tile index with "place_id".
-        val_frac: Share of the places held out to be watched.
-        seed: Seed of their choice.
-
-    Returns:
-        Rows to train on, rows to watch, and "val"; where there is one place only its
-        tiles serve both and the last is "train".
-    """
-    places = index["place_id"].to_numpy()
-    is_val = hold_out_places(places, val_frac, np.random.default_rng(seed))
-    if is_val.any():
-        return np.flatnonzero(~is_val), np.flatnonzero(is_val), "val"
-    _LOG.warning("one place only: retrieval is watched on the training tiles")
-    return np.arange(len(index)), np.arange(len(index)), "train"
 
 
 def pretrain(
