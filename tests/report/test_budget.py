@@ -57,7 +57,7 @@ def test_a_rate_between_others_or_alone_is_at_no_edge() -> None:
     (alone,) = budget_rows(
         CURVES.query("use == 'frozen' and chosen"), batch_size=8, augment="d4"
     )
-    assert (among["edge"], alone["edge"]) == ("", "")
+    assert (among["edge"], alone["edge"]) == ("no", "only")
 
 
 def _table(**changed: object) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def _table(**changed: object) -> pd.DataFrame:
 
 
 def test_arms_with_one_budget_pass_whatever_rate_they_chose() -> None:
-    refuse_unequal(_table(learning_rate=0.05, edge="", best_step=5.0, val_score=0.1))
+    refuse_unequal(_table(learning_rate=0.05, edge="no", best_step=5.0, val_score=0.1))
 
 
 @pytest.mark.parametrize("column", FAIR)

@@ -27,8 +27,9 @@ def budget_rows(
     Returns:
         The columns of ``COLUMNS`` from "use" on, without "label_frac". "candidates"
         are the rates tried, ascending; "learning_rate" is the one chosen among them,
-        "edge" says whether it is the "lowest" or "highest" of several; "best_step" and
-        "val_score" are the means over seeds of the step kept.
+        "edge" says whether it is the "lowest" or "highest" of several, the "only" one
+        or at "no" edge; "best_step" and "val_score" are means over seeds of the step
+        that was kept.
     """
     rows: list[dict[str, object]] = []
     for use, both in curves.groupby("use", sort=False):
@@ -56,8 +57,8 @@ def budget_rows(
 
 def _edge(rate: float, rates: list[float]) -> str:
     if len(rates) == 1:
-        return ""
-    return {rates[0]: "lowest", rates[-1]: "highest"}.get(rate, "")
+        return "only"
+    return {rates[0]: "lowest", rates[-1]: "highest"}.get(rate, "no")
 
 
 def refuse_unequal(budget: pd.DataFrame) -> None:
