@@ -16,11 +16,7 @@ from sentinel_fusion.params import load_params
 from sentinel_fusion.train.arms import ArmConfig, build_method, trains
 from sentinel_fusion.train.checkpoint import Checkpoints, loaded_code, work_key
 from sentinel_fusion.train.cost import Stopwatch, write_cost
-from sentinel_fusion.train.device import (
-    keep_freed_memory,
-    make_deterministic,
-    pick_device,
-)
+from sentinel_fusion.train.device import pick_device, prepare_process
 from sentinel_fusion.train.encoder_files import save_encoder
 from sentinel_fusion.train.pretrain import (
     PretrainData,
@@ -46,8 +42,7 @@ def main(name: str) -> None:
     params = load_params()
     device = pick_device(params.device)
     section = params.pretrain_settings(name)
-    make_deterministic(section.threads, device)
-    keep_freed_memory()
+    prepare_process(section.threads, device)
     watch = Stopwatch(device)
     config = ArmConfig(**params.arm_settings(name))
     store = TileStore(Path("data/tiles/pretrain"))

@@ -64,7 +64,11 @@ def levels() -> list[Level]:
         Level((), ("tile",), is_warm=False),
         Level(recipes, ("pretrain",), is_warm=True),
         Level(("split", *recipes), ("finetune", "data_report", *grid), is_warm=True),
-        Level(("evaluate",), ("ablation", "maps", "cost", "export"), is_warm=True),
+        Level(
+            ("evaluate",),
+            ("budget", "ablation", "maps", "cost", "export"),
+            is_warm=True,
+        ),
     ]
 
 

@@ -35,6 +35,17 @@ _MALLOPT = (
 )
 
 
+def prepare_process(threads: int, device: torch.device) -> None:
+    """What a process does once, before it trains: repeatability, memory.
+
+    Args:
+        threads: CPU threads of one operation.
+        device: Where the work runs.
+    """
+    make_deterministic(threads, device)
+    keep_freed_memory()
+
+
 def make_deterministic(threads: int, device: torch.device) -> None:
     """Make repeated runs on one machine give the same numbers.
 
