@@ -149,6 +149,7 @@ def test_1_the_rate_of_a_pre_training_reaches_its_peak_and_falls_to_nothing(
     settings = PretrainSettings(
         epochs=5,
         batch_size=8,
+        micro_batch=0,
         learning_rate=0.003,
         weight_decay=0.0,
         warmup_steps=3,
