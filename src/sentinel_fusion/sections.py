@@ -184,6 +184,9 @@ class Pretrain(Section):
     threads: Count
     augment: Literal["none", "d4", "crop", "d4_crop"]
     crop_px: Annotated[int, Field(ge=8)]
+    snapshot_every: Count
+    collapse_spread: Share
+    collapse_rank: Annotated[float, Field(ge=0)]
 
 
 def _option(value: Any) -> Any:  # noqa: ANN401 - any YAML value

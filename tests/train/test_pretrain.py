@@ -13,6 +13,7 @@ from sentinel_fusion.methods.dual_simclr import DualSimCLR
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.pretrain import PretrainData, PretrainSettings, pretrain
+from sentinel_fusion.train.watch import Curve
 
 SETTINGS = PretrainSettings(
     epochs=4,
@@ -97,12 +98,12 @@ def test_the_learning_rate_ends_at_zero(
     assert curve[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
 
 
-def test_every_epoch_reports_retrieval_and_spread(
+def test_every_epoch_reports_what_is_watched(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
     curve = pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
-    watched = {"retrieval_top1", "retrieval_top5", "retrieval_chance", "feature_sd"}
+    watched = {"retrieval_top1", "retrieval_top5", "spread", "projection_rank"}
     assert all(watched <= set(row) for row in curve)
 
 
@@ -135,6 +136,21 @@ def test_micro_batches_compare_the_tiles_of_the_whole_batch(
     monkeypatch.setattr(DualSimCLR, "pair_loss", loss)
     _trained(arm, data, tmp_path, micro_batch=3)
     assert set(seen) == {(8, 8)}
+
+
+def test_observers_see_the_method_after_every_epoch(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path
+) -> None:
+    seen = []
+
+    def observe(method: nn.Module, curve: Curve) -> None:
+        weight = next(method.parameters()).detach()
+        seen.append((curve[-1]["epoch"], float(weight.sum())))
+
+    method, checkpoints = _build(arm), Checkpoints(tmp_path, "a", every_s=0)
+    pretrain(method, data, SETTINGS, CPU, checkpoints, [observe])
+    assert [epoch for epoch, _ in seen] == [1, 2, 3, 4]
+    assert seen[-1][1] == float(next(method.parameters()).detach().sum())
 
 
 class Explodes(nn.Module):

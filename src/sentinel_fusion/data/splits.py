@@ -4,12 +4,14 @@ A label subset is a prefix of one permutation of the training tiles a seed, so t
 1 % tiles are among the 10 % tiles, and every arm sees the same ones.
 """
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Integer, Shaped
 
+_LOG = logging.getLogger(__name__)
 PROTOCOLS = {"A": ("validation", "test"), "B": ("test", "validation"), "places": None}
 """Protocol -> the DFC2020 group to train on and the one to test on; A as P2 and most
 reproductions, B as P1, "places" splits any data by place."""
@@ -173,3 +175,25 @@ def hold_out_places(
     names = np.unique(places)
     count = min(len(names) - 1, max(1, round(share * len(names))))
     return np.isin(places, rng.permutation(names)[:count])
+
+
+def choose_tiles(
+    index: pd.DataFrame, val_frac: float, seed: int
+) -> tuple[Integer[np.ndarray, " train"], Integer[np.ndarray, " val"], str]:
+    """Which tiles train and which are watched.
+
+    Args:
+        index: Tile index with "place_id".
+        val_frac: Share of the places held out to be watched.
+        seed: Seed of their choice.
+
+    Returns:
+        Rows to train on, rows to watch, and "val"; where there is one place only its
+        tiles serve both and the last is "train".
+    """
+    places = index["place_id"].to_numpy()
+    is_val = hold_out_places(places, val_frac, np.random.default_rng(seed))
+    if is_val.any():
+        return np.flatnonzero(~is_val), np.flatnonzero(is_val), "val"
+    _LOG.warning("one place only: retrieval is watched on the training tiles")
+    return np.arange(len(index)), np.arange(len(index)), "train"

@@ -65,10 +65,13 @@ class SimCLR(nn.Module):
         self._temperature = temperature
         self._negatives = negatives
         bands = band_indices(SENSOR, encoder.bands[SENSOR])
-        for name in ("mean", "sd"):
-            of_bands = torch.tensor(getattr(normalisation, name)[SENSOR])[bands]
-            # buffers for the sake of .to(device); checkpoints hold the normalisation
-            self.register_buffer(name, of_bands.view(-1, 1, 1), persistent=False)
+        mean, sd = (
+            torch.tensor(part[SENSOR])[bands].view(-1, 1, 1) / UNITS_PER_REFLECTANCE
+            for part in (normalisation.mean, normalisation.sd)
+        )
+        # buffers for the sake of .to(device); checkpoints hold the normalisation
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("sd", sd, persistent=False)
 
     def project(
         self, images: dict[str, Float[Tensor, "batch bands height width"]]
@@ -134,9 +137,9 @@ class SimCLR(nn.Module):
         self, images: dict[str, Tensor]
     ) -> Float[Tensor, "twice channels height width"]:
         chosen = self.encoder.views({SENSOR: images[SENSOR]})[SENSOR]
-        reflectance = (chosen * self.sd + self.mean) / UNITS_PER_REFLECTANCE
+        reflectance = torch.addcmul(self.mean, chosen, self.sd)
         views = torch.cat([self._views.draw(reflectance) for _ in range(2)])
-        return (views * UNITS_PER_REFLECTANCE - self.mean) / self.sd
+        return views.sub_(self.mean).div_(self.sd)
 
     def _project(
         self, views: Float[Tensor, "twice channels height width"]
