@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from sentinel_fusion.data.augment import Augment
-from sentinel_fusion.data.loader import Batch, BatchLoader
+from sentinel_fusion.data.loader import Batch, BatchLoader, load_augmented
 from sentinel_fusion.train.checkpoint import Checkpoints, State
 from sentinel_fusion.train.cost import forward_gflops
 from sentinel_fusion.train.device import autocast
@@ -152,7 +152,7 @@ def pretrain(
         losses = []
         for step in range(steps_an_epoch):
             rows = data.train_rows[order[step * batch_size : (step + 1) * batch_size]]
-            images = data.augment(data.loader.load(rows), generator)
+            images = load_augmented(data.loader, rows, data.augment, generator)
             optimizer.zero_grad(set_to_none=True)
             loss = _backward(method, images, settings)
             _refuse_non_finite(loss, epoch * steps_an_epoch + step, data, rows)
@@ -197,7 +197,7 @@ def training_gflops(method: nn.Module, data: PretrainData, batch_size: int) -> f
     """
     rows = data.train_rows[:batch_size]
     generator = torch.Generator().manual_seed(0)
-    images = data.augment(data.loader.load(rows), generator)
+    images = load_augmented(data.loader, rows, data.augment, generator)
     total = forward_gflops(lambda: method.training_loss(images))  # type: ignore[operator]
     return round(total / len(rows), 6)
 
