@@ -1,9 +1,12 @@
 """Geometric augmentation, the same for both sensors of a tile."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
+
+from sentinel_fusion.data.part import WHOLE, Part
 
 _D4_ORDER = 8
 Augment = Callable[[dict[str, Tensor], torch.Generator], dict[str, Tensor]]
@@ -11,19 +14,21 @@ Augment = Callable[[dict[str, Tensor], torch.Generator], dict[str, Tensor]]
 
 
 def augment_d4(
-    images: dict[str, Tensor], generator: torch.Generator
+    images: dict[str, Tensor], generator: torch.Generator, *, part: Part = WHOLE
 ) -> dict[str, Tensor]:
     """Turn and mirror each tile by a random element of the square's symmetry group.
 
     Args:
         images: Sensor -> images (B, C, H, W) with H == W.
         generator: CPU generator the elements are drawn from.
+        part: Which part of the batch the tiles are.
 
     Returns:
         Sensor -> images, tile i of every sensor moved in the same way.
     """
     batch_size = len(next(iter(images.values())))
-    element = torch.randint(_D4_ORDER, (batch_size,), generator=generator)
+    drawn = torch.randint(_D4_ORDER, (part.whole(batch_size),), generator=generator)
+    element = part.cut(drawn)
     augmented = {sensor: torch.empty_like(x) for sensor, x in images.items()}
     for code in range(_D4_ORDER):
         chosen = (element == code).nonzero().squeeze(1)
@@ -64,12 +69,13 @@ def random_crop(
     }
 
 
-def build_augment(name: str, crop_px: int | None) -> Augment:
+def build_augment(name: str, crop_px: int | None, part: Part = WHOLE) -> Augment:
     """The augmentation of a name.
 
     Args:
         name: "none", "d4", "crop" or "d4_crop".
         crop_px: Edge of the window of "crop" and "d4_crop".
+        part: Which part of every batch it will get.
 
     Returns:
         The augmentation.
@@ -79,8 +85,9 @@ def build_augment(name: str, crop_px: int | None) -> Augment:
     """
     if name == "none":
         return lambda images, generator: images
+    d4 = partial(augment_d4, part=part)
     if name == "d4":
-        return augment_d4
+        return d4
     if name not in {"crop", "d4_crop"} or crop_px is None:
         raise ValueError(
             "augment must be none, d4, or crop or d4_crop with crop_px, got "
@@ -88,6 +95,6 @@ def build_augment(name: str, crop_px: int | None) -> Augment:
         )
     if name == "crop":
         return lambda images, generator: random_crop(images, crop_px, generator)
-    return lambda images, generator: augment_d4(
+    return lambda images, generator: d4(
         random_crop(images, crop_px, generator), generator
     )
