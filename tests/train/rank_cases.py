@@ -4,6 +4,7 @@ Started by torchrun: ``rank_cases.py FOLDER``, where FOLDER has a store in ``til
 """
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -153,29 +154,41 @@ class RememberingLoader(BatchLoader):
         return super().load(rows)
 
 
+class InterruptedRunError(Exception):
+    pass
+
+
 def train(
-    folder: Path, ranks: OneRank, checkpoints: str, epochs: int
+    folder: Path, ranks: OneRank, checkpoints: str, *, steps: int = 8
 ) -> dict[str, Any]:
-    """A pre-training, and the training rows of its first epoch on this rank."""
+    """A pre-training of 2 epochs of 4 steps, and the training rows it first read."""
     store = TileStore(folder / "tiles")
     loader = RememberingLoader(store)
+    d4, left = build_augment("d4", None, ranks.part), iter(range(steps))
+
+    def augment(images: Batch, generator: torch.Generator) -> Batch:
+        if next(left, None) is None:
+            raise InterruptedRunError
+        return d4(images, generator)
+
     data = PretrainData(
         loader=loader,
         train_rows=np.arange(14, 48),
         val_rows=np.arange(14),
         tile_ids=np.arange(48),
-        augment=build_augment("d4", None, ranks.part),
+        augment=augment,
     )
     arm = replace(ARMS["dual_simclr"], size_px=store.size_px)
     method = build_method(arm, unit_normalisation())
+    curve: Curve = []
     observed: list[int] = []
 
     def observe(method: nn.Module, curve: Curve) -> None:
         observed.append(len(curve))
 
     kept = Checkpoints(folder / checkpoints, "key", every_s=0)
-    settings = replace(SETTINGS, epochs=epochs)
-    curve = pretrain(method, data, settings, ranks, kept, [observe])
+    with suppress(InterruptedRunError):
+        curve = pretrain(method, data, SETTINGS, ranks, kept, [observe])
     first = [row for row in loader.read if row >= 14][: 32 // ranks.part.of]
     z = _project(method, loader, ranks)
     rows = ranks.merge({ranks.part.number: first})
@@ -218,9 +231,9 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     results: dict[str, Any] = {name: one_step(arm, ranks) for name, arm in ARMS.items()}
     results["cached"] = one_cached_step(ranks)
-    results["pretrain"] = train(folder, ranks, "two", 2)
-    results["resumed"] = train(folder, ranks, "begun_by_one", 2)
-    results["begun"] = train(folder, ranks, "begun_by_two", 1)
+    results["pretrain"] = train(folder, ranks, "two")
+    results["resumed"] = train(folder, ranks, "begun_by_one")
+    train(folder, ranks, "begun_by_two", steps=5)
     if ranks.is_first:
         torch.save(results, folder / "ranks.pt")
 

@@ -12,11 +12,13 @@ from tests.train.rank_cases import (
     NO_BATCH_LAYERS,
     one_step,
     train,
+    watch_again,
 )
 
 from sentinel_fusion.data.loader import TileStore
 from sentinel_fusion.data.part import WHOLE
 from sentinel_fusion.train.ranks import RANKS, OneRank, join_ranks
+from sentinel_fusion.train.watch import Curve
 
 Results = dict[str, Any]
 ONE = OneRank(CPU)
@@ -27,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 def folder(store: TileStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ranks")
     shutil.copytree(store.folder, folder / "tiles")
-    train(folder, ONE, "begun_by_one", 1)
+    train(folder, ONE, "begun_by_one", steps=5)
     return folder
 
 
@@ -82,17 +84,23 @@ def test_gradient_caching_on_two_ranks_is_exact(two: Results) -> None:
 @pytest.mark.slow
 def test_an_epoch_of_two_ranks_sees_every_tile_once(two: Results, folder: Path) -> None:
     rows = two["pretrain"]["rows"]
-    expected = train(folder, ONE, "alone", 1)["rows"][0]
+    expected = train(folder, ONE, "alone", steps=4)["rows"][0]
     assert not set(rows[0]) & set(rows[1])
     assert sorted(rows[0] + rows[1]) == sorted(expected)
     assert len(expected) == len(set(expected)) == 32
 
 
+def _assert_same_losses(curve: Curve, expected: Curve) -> None:
+    """Losses of later steps differ more than gradients: Adam divides by small ones."""
+    keys = ("epoch", "step", "learning_rate", "loss")
+    for row, wanted in zip(curve, expected, strict=True):
+        assert [row[k] for k in keys] == pytest.approx([wanted[k] for k in keys], 0.01)
+
+
 @pytest.mark.slow
 def test_two_ranks_train_as_one_does(two: Results, folder: Path) -> None:
-    alone = train(folder, ONE, "alone_for_two_epochs", 2)
-    for own, other in zip(two["pretrain"]["curve"], alone["curve"], strict=True):
-        assert own == pytest.approx(other, rel=0.01, abs=1e-3)
+    alone = train(folder, ONE, "unbroken")
+    _assert_same_losses(two["pretrain"]["curve"], alone["curve"])
 
 
 @pytest.mark.slow
@@ -110,21 +118,20 @@ def test_only_the_first_rank_observes(two: Results) -> None:
 
 @pytest.mark.slow
 def test_two_ranks_go_on_from_the_checkpoint_of_one(two: Results, folder: Path) -> None:
-    alone = train(folder, ONE, "never_interrupted", 2)
     assert two["resumed"]["resumed"]
-    assert len(two["resumed"]["rows"][0]) == 16
-    for own, other in zip(two["resumed"]["curve"], alone["curve"], strict=True):
-        assert own == pytest.approx(other, rel=0.01, abs=1e-3)
+    assert two["resumed"]["observed"] == {0: [2], 1: []}
+    alone = train(folder, ONE, "never_interrupted")
+    _assert_same_losses(two["resumed"]["curve"], alone["curve"])
 
 
 @pytest.mark.slow
 def test_one_rank_goes_on_from_the_checkpoint_of_two(
     two: Results, folder: Path
 ) -> None:
-    resumed = train(folder, ONE, "begun_by_two", 2)
+    resumed = train(folder, ONE, "begun_by_two")
     assert resumed["resumed"]
     assert resumed["observed"] == {0: [2]}
-    assert resumed["curve"][0] == two["begun"]["curve"][0]
+    _assert_same_losses(resumed["curve"], two["pretrain"]["curve"])
 
 
 def test_without_a_launcher_there_is_one_rank(monkeypatch: pytest.MonkeyPatch) -> None:
