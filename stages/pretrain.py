@@ -17,7 +17,7 @@ from sentinel_fusion.sections import Pretrain
 from sentinel_fusion.train.arms import ArmConfig, build_method, trains
 from sentinel_fusion.train.checkpoint import Checkpoints, loaded_code, work_key
 from sentinel_fusion.train.cost import Stopwatch, write_cost
-from sentinel_fusion.train.device import make_deterministic, pick_device
+from sentinel_fusion.train.device import pick_device, prepare_process
 from sentinel_fusion.train.encoder_files import save_encoder
 from sentinel_fusion.train.pretrain import (
     PretrainData,
@@ -48,7 +48,7 @@ def main(name: str) -> None:
     ranks = join_ranks(kind)
     if not (ranks.is_first or trains(config)):
         return
-    make_deterministic(section.threads, kind)
+    prepare_process(section.threads, kind)
     watch = Stopwatch(ranks.device)
     store = TileStore(Path("data/tiles/pretrain"))
     method = build_method(config, store.normalisation).to(ranks.device)

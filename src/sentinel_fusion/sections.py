@@ -164,11 +164,24 @@ class Tile(Section):
 
 
 class Split(Section):
-    """Which places train, select and test."""
+    """Which places train, select and test, and what becomes of shared ground."""
 
     protocol: Literal["A", "B", "places"]
     val_frac: OpenShare
     test_frac: OpenShare
+    shared_ground: Literal["refuse", "drop"]
+    pretrain_overlap: Literal["refuse", "report"]
+    train_labels: Literal["given", "permuted"]
+
+    def describe(self) -> str:
+        """What a figure of scores must say.
+
+        Returns:
+            The protocol, and that the training labels are permuted where they are.
+        """
+        permuted = ", training labels permuted at random"
+        note = permuted if self.train_labels == "permuted" else ""
+        return f"protocol {self.protocol}{note}"
 
 
 class Pretrain(Section):

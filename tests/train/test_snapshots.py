@@ -30,6 +30,7 @@ EPOCHS = 3
 SETTINGS = PretrainSettings(
     epochs=EPOCHS,
     batch_size=8,
+    micro_batch=0,
     learning_rate=0.003,
     weight_decay=0.0,
     warmup_steps=2,
