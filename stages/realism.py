@@ -34,26 +34,25 @@ _STORES = {role: Path("data/tiles") / role for role in ("pretrain", "labelled")}
 def main() -> None:
     """Write ``realism.csv``, ``realism.json`` and the figures."""
     params = load_params()
-    if params.tile.size_px < TILE_PX:
-        _LOG.warning(
-            "tile.size_px must be >= %d to compare, got %d; nothing is compared",
-            TILE_PX,
-            params.tile.size_px,
-        )
-    synthetic = [
-        place
+    stores = [
+        store
         for role, store in _STORES.items()
         if getattr(params.sources, role).source == "synthetic"
-        and params.tile.size_px >= TILE_PX
-        for place in _measure(store, params)
     ]
-    real = read_real(params)
+    if stores and params.tile.size_px < TILE_PX:
+        _LOG.warning("nothing is compared: tile.size_px must be >= %d", TILE_PX)
+        stores = []
+    synthetic = [place for store in stores for place in _measure(store, params)]
+    real, about = read_real(params)
     published = [{band: data.of(band) for band in BANDS} for data in PUBLISHED]
     table = compare_places(synthetic, real, published)
     numbers = summarise_realism(table, num_synthetic=len(synthetic), num_real=len(real))
     folder = make_empty(_OUT / "realism")
     if synthetic:
-        caption = f"{len(synthetic)} synthetic and {len(real)} real places"
+        caption = (
+            f"{len(synthetic)} synthetic places of this run, seed {params.seed}; "
+            f"{len(real)} real places: {about}"
+        )
         figures: dict[str, Figure] = {
             "spectra": draw_spectra(synthetic, real, caption=caption),
             "histograms": draw_histograms(synthetic, real, caption=caption),
@@ -67,25 +66,28 @@ def main() -> None:
     _LOG.info("%s", {key: value for key, value in numbers.items() if key != "groups"})
 
 
-def read_real(params: Params) -> list[PlaceMeasures]:
+def read_real(params: Params) -> tuple[list[PlaceMeasures], str]:
     """The real places that ``realism.real`` names.
 
     Args:
         params: All params.
 
     Returns:
-        Measures, kept in a file or taken from a tile store.
+        Measures, kept in a file or taken from a tile store, and where they come from.
+
+    Raises:
+        ValueError: If the file's tiles have another size.
     """
     real = params.realism.real
     if real.is_dir():
-        return _measure(real, params)
+        return _measure(real, params), real.as_posix()
     content = json.loads(real.read_text())
     if content["tile_px"] != TILE_PX:
         raise ValueError(
             f"tile_px of {real} must be {TILE_PX}, got {content['tile_px']}; "
             "write it anew by python -m stages.measure_places"
         )
-    return [PlaceMeasures(**place) for place in content["places"]]
+    return [PlaceMeasures(**place) for place in content["places"]], content["about"]
 
 
 def _measure(store: Path, params: Params) -> list[PlaceMeasures]:

@@ -60,20 +60,17 @@ def tiles_of_store(
             "raise tile.size_px"
         )
     index = pd.read_parquet(store / "index.parquet", columns=["place_id"])
-    rows_of = index.groupby("place_id").indices
-    names = sorted(rows_of)
+    place_of = index["place_id"].to_numpy(str)
+    names = np.unique(place_of)
     if len(names) > max_places:
-        names = sorted(rng.choice(names, max_places, replace=False))
+        names = np.sort(rng.choice(names, max_places, replace=False))
     for name in names:
-        rows = rows_of[name]
+        rows = np.flatnonzero(place_of == name)
         if len(rows) > max_tiles:
             rows = np.sort(rng.choice(rows, max_tiles, replace=False))
-        s1, s2 = (
-            _cut(readers[sensor].read(rows), size_px) for sensor in ("s1", "s2")
-        )
-        found = _whole(
-            str(name), np.where(s1 == S1_NAN, np.nan, s1 / S1_UNITS_PER_DB), s2
-        )
+        s1, s2 = (_cut(readers[sensor].read(rows), size_px) for sensor in ("s1", "s2"))
+        decibel = np.where(s1 == S1_NAN, np.nan, s1 / S1_UNITS_PER_DB)
+        found = _whole(str(name), decibel, s2)
         chosen = rng.permutation(len(found.s1))[:max_tiles]
         if chosen.size:
             yield PlaceTiles(found.place_id, found.s1[chosen], found.s2[chosen])

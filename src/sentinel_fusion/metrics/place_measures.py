@@ -59,7 +59,8 @@ def measure_place(
     Raises:
         ValueError: If a band is 0 everywhere, as where a source lacks it.
     """
-    empty = [band for band, top in zip(S2_BANDS, s2.max(axis=(0, 1, 2))) if top == 0]
+    highest = dict(zip(S2_BANDS, s2.max(axis=(0, 1, 2)), strict=True))
+    empty = [band for band, value in highest.items() if value == 0]
     if empty:
         raise ValueError(
             f"place {name} must have all bands, {', '.join(empty)} are 0 everywhere; "

@@ -10,7 +10,7 @@ from sentinel_fusion.metrics.place_measures import BANDS, PlaceMeasures
 
 SYNTHETIC_PERCENTILES = (5, 50, 95)
 """Low, median and high of the simulated places."""
-POOLED = "pooled"
+POOLED = "all places"
 """Group of the statistics over all places together, against published ones."""
 COLUMNS = [
     *("measure", "group", "synthetic_median", "synthetic_low", "synthetic_high"),
@@ -36,8 +36,8 @@ def compare_places(
         Columns ``COLUMNS``, a row a measure: median and 5th and 95th percentile of the
         simulated places, lowest and highest real place, whether the median lies between
         them ("inside"), and the share of real places between the percentiles
-        ("covered"). Rows of the group "pooled" hold mean and deviation over all places
-        together between the published data sets instead, without percentiles.
+        ("covered"). Rows of the group ``POOLED`` hold mean and deviation over all
+        places together instead, between the published data sets.
     """
     if not synthetic:
         return pd.DataFrame(columns=COLUMNS)
@@ -123,5 +123,5 @@ def summarise_realism(
 
 def _shares(rows: pd.DataFrame) -> dict[str, Any]:
     shares = {"measures": len(rows), "inside": round(float(rows["inside"].mean()), 4)}
-    covered = rows["covered"].mean()
+    covered = float(rows["covered"].mean())
     return shares if np.isnan(covered) else shares | {"covered": round(covered, 4)}

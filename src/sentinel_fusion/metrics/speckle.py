@@ -32,7 +32,7 @@ def speckle_measures(
     """
     power = _even_windows(pixels)
     relative = power / power.mean(axis=(1, 2), keepdims=True) - 1
-    found = {}
+    found: dict[str, float] = {}
     for index, band in enumerate(S1_BANDS):
         values = relative[..., index]
         variance = np.maximum((values**2).mean(axis=(1, 2)), _LEAST)

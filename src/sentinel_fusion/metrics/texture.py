@@ -63,7 +63,7 @@ def _rings(size: int) -> np.ndarray:
 
 
 def _ring_sizes(size: int) -> np.ndarray:
-    return np.bincount(_rings(size).ravel())[1 : size // 2 + 1]
+    return np.asarray(np.bincount(_rings(size).ravel())[1 : size // 2 + 1])
 
 
 def texture_measures(
@@ -86,7 +86,7 @@ def texture_measures(
     fitted = slice(SLOPE_CYCLES[0] - 1, SLOPE_CYCLES[1])
     within = pixels.var(axis=(1, 2)).mean(axis=0)
     shares = within / np.maximum(pixels.var(axis=(0, 1, 2)), _LEAST)
-    found = {}
+    found: dict[str, float] = {}
     for group, names in BAND_GROUPS.items():
         logs = np.log(np.maximum(spectra[group], _LEAST))[fitted]
         ringed = spectra[group] * _ring_sizes(size)

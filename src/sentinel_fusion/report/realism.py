@@ -1,10 +1,10 @@
 """Figures of simulated beside real places: spectra, histograms, correlations, measures.
 
-Band and line are the 5th to 95th percentile and the median of the simulated places, thin
-lines the real places.
+A band spans the 5th to 95th percentile of the simulated places around their median;
+thin lines are the real places.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from sentinel_fusion.metrics.place_measures import (
     PlaceMeasures,
     correlation_matrix,
 )
-from sentinel_fusion.metrics.realism import POOLED, SYNTHETIC_PERCENTILES
+from sentinel_fusion.metrics.realism import SYNTHETIC_PERCENTILES
 from sentinel_fusion.report.captions import wrap_caption
 
 Places = Sequence[PlaceMeasures]
@@ -49,10 +49,13 @@ def draw_spectra(synthetic: Places, real: Places, *, caption: str) -> Figure:
     cycles = np.arange(1, TILE_PX // 2 + 1)
     wavelength_m = _PIXEL_M * TILE_PX / cycles
     for panel, group in zip(panels.flat, groups, strict=True):
-        _draw_curves(
-            panel, wavelength_m, synthetic, real, lambda p, g=group: p.spectra[g]
-        )
-        panel.set(xscale="log", yscale="log", title=group, xlabel="wavelength (m)")
+        curves = [
+            {place.name: place.spectra[group] for place in places}
+            for places in (synthetic, real)
+        ]
+        _draw_curves(panel, wavelength_m, *curves)
+        panel.set_title(group, fontsize=9)
+        panel.set(xscale="log", yscale="log", xlabel="wavelength (m)")
         panel.set_xlim(wavelength_m[0] * 1.1, wavelength_m[-1] / 1.1)
         panel.set_xticks([320, 160, 80, 40, 20])
         panel.xaxis.set_major_formatter(ScalarFormatter())
@@ -76,10 +79,13 @@ def draw_histograms(synthetic: Places, real: Places, *, caption: str) -> Figure:
     figure, panels = _panels(1, 2, caption, panel_in=(4.2, 2.7))
     centres_db = np.arange(*HISTOGRAM_DB) + 0.5
     for panel, band in zip(panels.flat, real[0].histograms, strict=True):
-        _draw_curves(
-            panel, centres_db, synthetic, real, lambda p, b=band: p.histograms[b]
-        )
-        panel.set(title=band, xlabel="backscatter (dB)", ylim=(0, None))
+        curves = [
+            {place.name: place.histograms[band] for place in places}
+            for places in (synthetic, real)
+        ]
+        _draw_curves(panel, centres_db, *curves)
+        panel.set_title(band, fontsize=9)
+        panel.set(xlabel="backscatter (dB)", ylim=(0, None))
     panels[0, 0].set_ylabel("share of pixels a dB")
     _add_legend(figure, panels[0, 0])
     return figure
@@ -96,7 +102,7 @@ def draw_correlations(synthetic: Places, real: Places, *, caption: str) -> Figur
     Returns:
         The figure; each cell is the median over places, S1 with S2 over blocks of 80 m.
     """
-    figure, panels = _panels(1, 3, caption, panel_in=(4.0, 3.8))
+    figure, panels = _panels(1, 3, caption, panel_in=(3.9, 3.2))
     medians = [
         np.median([correlation_matrix(place.values) for place in places], axis=0)
         for places in (synthetic, real)
@@ -109,7 +115,7 @@ def draw_correlations(synthetic: Places, real: Places, *, caption: str) -> Figur
         shown = panel.imshow(image, cmap="PuOr", vmin=-1, vmax=1)
         panel.set_xticks(range(len(BANDS)), BANDS, rotation=90)
         panel.set_yticks(range(len(BANDS)), BANDS)
-        panel.set_title(title)
+        panel.set_title(title, fontsize=9)
         panel.tick_params(labelsize=7)
     figure.colorbar(shown, ax=panels.ravel().tolist(), label="correlation", shrink=0.8)
     return figure
@@ -131,9 +137,11 @@ def draw_measures(table: pd.DataFrame, *, caption: str) -> Figure:
     groups = list(dict.fromkeys(rows["group"]))
     columns = (groups[: len(groups) // 2], groups[len(groups) // 2 :])
     lengths = [int(rows["group"].isin(names).sum()) for names in columns]
-    figure, panels = _panels(
-        1, 2, caption, panel_in=(5.0, 0.8 + 0.145 * max(lengths))
+    text = (
+        "line 5th to 95th percentile of the synthetic places, mark their median, a "
+        f"cross where it lies outside of the grey spread of real places; {caption}"
     )
+    figure, panels = _panels(1, 2, text, panel_in=(5.0, 0.8 + 0.145 * max(lengths)))
     for panel, names in zip(panels.flat, columns, strict=True):
         _draw_rows(panel, rows[rows["group"].isin(names)])
     return figure
@@ -151,13 +159,15 @@ def _draw_rows(panel: Axes, rows: pd.DataFrame) -> None:
     panel.hlines(place, scaled["low"], scaled["high"], color=_SYNTHETIC, linewidth=1)
     for marker, colour, chosen in (("o", _SYNTHETIC, inside), ("X", _REAL[0], ~inside)):
         panel.scatter(
-            scaled["median"][chosen], place[chosen], 18, colour, marker, zorder=3
+            scaled["median"][chosen],
+            place[chosen],
+            s=18,
+            c=colour,
+            marker=marker,
+            zorder=3,
+            clip_on=False,
         )
-    names = [
-        f"{group}: {measure}" if group != POOLED else f"all places: {measure}"
-        for group, measure in zip(rows["group"], rows["measure"], strict=True)
-    ]
-    panel.set_yticks(place, names)
+    panel.set_yticks(place, rows["group"] + ": " + rows["measure"])
     panel.set(xlim=_FRAME, ylim=(len(rows) - 0.4, -0.6))
     panel.set_xticks([0, 1], ["lowest real", "highest real"])
     panel.tick_params(labelsize=6.5)
@@ -166,23 +176,22 @@ def _draw_rows(panel: Axes, rows: pd.DataFrame) -> None:
 def _draw_curves(
     panel: Axes,
     x: Float[np.ndarray, " points"],
-    synthetic: Places,
-    real: Places,
-    curve: Callable[[PlaceMeasures], list[float]],
+    synthetic: dict[str, list[float]],
+    real: dict[str, list[float]],
 ) -> None:
     low, median, high = np.percentile(
-        [curve(place) for place in synthetic], SYNTHETIC_PERCENTILES, axis=0
+        list(synthetic.values()), SYNTHETIC_PERCENTILES, axis=0
     )
     panel.fill_between(x, low, high, color=_SYNTHETIC, alpha=0.25, linewidth=0)
     panel.plot(x, median, color=_SYNTHETIC, linewidth=2.2, label="synthetic")
-    for number, place in enumerate(real):
+    for number, (name, curve) in enumerate(real.items()):
         panel.plot(
             x,
-            curve(place),
+            curve,
             color=_REAL[number % len(_REAL)],
             linestyle=_STYLES[number % len(_STYLES)],
             linewidth=1.1,
-            label=place.name,
+            label=name,
         )
 
 
@@ -209,6 +218,7 @@ def _panels(
     panels = figure.subplots(num_rows, num_columns, squeeze=False)
     figure.supxlabel(wrap_caption(caption, width, font_pt=8), fontsize=8)
     for panel in panels.flat:
-        panel.title.set_fontsize(9)
         panel.tick_params(labelsize=8)
+        panel.xaxis.label.set_fontsize(8)
+        panel.yaxis.label.set_fontsize(8)
     return figure, panels
