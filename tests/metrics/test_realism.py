@@ -29,7 +29,7 @@ def _place(mean: float, looks: float, spread: float = 3.0) -> PlaceMeasures:
 
 def _row(table: pd.DataFrame, group: str, measure: str) -> pd.Series:
     found = table[(table["group"] == group) & (table["measure"] == measure)]
-    return found.squeeze()
+    return found.iloc[0]
 
 
 @pytest.fixture
