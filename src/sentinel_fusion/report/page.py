@@ -1,0 +1,185 @@
+"""The report of a run as one HTML file that works without a network."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import vl_convert
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from sentinel_fusion.classes import LAND_COVERS
+from sentinel_fusion.report.background_sections import (
+    cost_section,
+    data_section,
+    diagnostics_section,
+    fairness_section,
+    provenance_section,
+)
+from sentinel_fusion.report.blocks import Charts, Section
+from sentinel_fusion.report.chart_style import arm_styles
+from sentinel_fusion.report.curve_chart import curve_points, reference_scores
+from sentinel_fusion.report.efficiency import USE_TITLES
+from sentinel_fusion.report.results import Results
+from sentinel_fusion.report.sections import (
+    comparisons_section,
+    curves_section,
+    maps_section,
+    quality_section,
+    verdict_section,
+)
+from sentinel_fusion.report.study import Study, percent, spell
+
+_DIGITS = 5
+"""Digits after the point that the charts keep."""
+
+
+def render_page(
+    study: Study,
+    results: Results,
+    *,
+    origin: Mapping[str, Mapping[str, str]],
+    params: str,
+) -> str:
+    """The page of a run.
+
+    Args:
+        study: The run.
+        results: What its stages left; a note stands where something is missing.
+        origin: Title -> name -> value: revision, versions, machine, data.
+        params: ``params.yaml`` as it stands.
+
+    Returns:
+        HTML with all scripts, styles and images in it.
+    """
+    sections = [
+        verdict_section(study, results),
+        curves_section(study, results),
+        comparisons_section(study, results),
+        maps_section(study, results),
+        quality_section(study, results),
+        diagnostics_section(study, results),
+        data_section(study, results),
+        fairness_section(results),
+        cost_section(study, results),
+        provenance_section(results, origin, params),
+    ]
+    environment = Environment(
+        loader=PackageLoader("sentinel_fusion.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"spell": spell, "percent": percent}
+    return environment.get_template("page.html").render(
+        study=study,
+        sections=sections,
+        styles=arm_styles(study.arms, study.pretrained),
+        choices=arm_choices(study, results),
+        use_titles=USE_TITLES,
+        land_covers=LAND_COVERS,
+        page_data=_as_json(page_data(sections)),
+        vega=Markup(vega_bundle()),
+    )
+
+
+@dataclass(frozen=True)
+class ArmChoice:
+    """An arm that the page's switches offer.
+
+    Args:
+        name: Its name.
+        tasks: Tasks that it ran.
+        is_chosen: Whether it is shown at first.
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    is_chosen: bool
+
+
+def arm_choices(study: Study, results: Results) -> list[ArmChoice]:
+    """The arms that can be shown; at first the pre-trained ones and their references.
+
+    Args:
+        study: The run.
+        results: Its results.
+
+    Returns:
+        Arms with scores, in the order of the study; all of them without any scores.
+    """
+    found = curve_points(study, results)
+    ran = {arm: set(study.tasks) for arm in study.arms}
+    if found is not None:
+        points = found[0].groupby("arm")["task"]
+        ran = {str(arm): set(tasks) for arm, tasks in points}
+    references = set(reference_scores(study, results)["arm"])
+    return [
+        ArmChoice(
+            name=arm,
+            tasks=tuple(task for task in study.tasks if task in ran[arm]),
+            is_chosen=arm in study.pretrained | references,
+        )
+        for arm in study.arms
+        if arm in ran
+    ]
+
+
+def page_data(sections: Sequence[Section]) -> dict[str, Any]:
+    """What the page's script draws.
+
+    Args:
+        sections: The sections with their charts.
+
+    Returns:
+        "charts": key -> "spec" and the names of its data; "datasets": name -> column
+        -> "values", with "levels" that they count where a column holds words.
+    """
+    charts = [
+        chart
+        for section in sections
+        for block in section.blocks
+        if isinstance(block, Charts)
+        for chart in block.charts
+    ]
+    frames = {name: rows for chart in charts for name, rows in chart.data.items()}
+    return {
+        "charts": {c.key: {"spec": c.spec, "data": list(c.data)} for c in charts},
+        "datasets": {
+            name: {str(key): _packed(rows[key]) for key in rows}
+            for name, rows in frames.items()
+        },
+    }
+
+
+def _packed(column: pd.Series) -> dict[str, list[Any]]:
+    if is_bool_dtype(column):
+        return {"values": column.tolist()}
+    if is_numeric_dtype(column):
+        rounded = column.round(_DIGITS).astype(object)
+        return {"values": rounded.where(column.notna(), None).tolist()}
+    codes, levels = pd.factorize(column)
+    return {"levels": list(levels), "values": codes.tolist()}
+
+
+def _as_json(found: Mapping[str, Any]) -> Markup:
+    text = json.dumps(found, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))
+
+
+@cache
+def vega_bundle() -> str:
+    """Vega, Vega-Lite and vega-embed of the version that altair writes for.
+
+    Returns:
+        A classic script that leaves ``vegaEmbed`` behind and nothing else.
+    """
+    version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+    code = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;", version)
+    return f"(function(){{{code}}})();"

@@ -1,0 +1,181 @@
+"""The sections of the page that hold results, each from what a run left."""
+
+from sentinel_fusion.report.blocks import Block, Section, gap
+from sentinel_fusion.report.curve_chart import (
+    curve_charts,
+    curve_points,
+    reference_scores,
+)
+from sentinel_fusion.report.difference_charts import (
+    claim_rows,
+    claims_chart,
+    comparisons_chart,
+)
+from sentinel_fusion.report.page_tables import (
+    claim_tables,
+    comparison_tables,
+    frame_table,
+    saving_tables,
+    score_tables,
+)
+from sentinel_fusion.report.pictures import pictures_of
+from sentinel_fusion.report.quality_charts import (
+    confusion_charts,
+    places_chart,
+    reliability_charts,
+)
+from sentinel_fusion.report.results import Results
+from sentinel_fusion.report.study import Study
+from sentinel_fusion.report.verdict import verdicts
+
+_CALIBRATION = {
+    "task": ("task", ""),
+    "arm": ("arm", ""),
+    "use": ("use", "use"),
+    "label_frac": ("labels", "share"),
+    "ece": ("ECE", ".3f"),
+    "classwise_ece": ("classwise ECE", ".3f"),
+    "mean_confidence": ("mean confidence", ".3f"),
+    "accuracy": ("accuracy", ".3f"),
+}
+
+
+def verdict_section(study: Study, results: Results) -> Section:
+    """The claim of every task, in words and at a glance.
+
+    Args:
+        study: The run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    section = Section(
+        "verdict",
+        "Verdict",
+        "The claim: with few labels, a pre-trained arm is at least as good as the best "
+        "supervised arm with all of them. It holds where the whole 95 % interval of "
+        "the difference is above zero, does not where all of it is below, and is "
+        "undecided otherwise.",
+    )
+    claims = results.record("claims.json")
+    if claims is None:
+        section.blocks.append(gap("claims.json"))
+    else:
+        rows = claim_rows(claims)
+        section.blocks.extend(verdicts(study, rows, reference_scores(study, results)))
+        section.blocks.append(claims_chart(study, rows))
+        section.blocks.extend(claim_tables(rows))
+    return section
+
+
+def curves_section(study: Study, results: Results) -> Section:
+    """The label-fraction curves, the full table and the labels needed.
+
+    Args:
+        study: The run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    section = Section(
+        "curves",
+        "Label-fraction curves",
+        "What each arm makes of 1 to 100 % of the labels. Every arm of a task has the "
+        "same optimiser steps, augmentation and candidate learning rates.",
+    )
+    found = curve_points(study, results)
+    if found is None:
+        section.blocks.append(gap("intervals.csv"))
+        return section
+    points, spread = found
+    references = reference_scores(study, results)
+    section.blocks.append(curve_charts(study, points, spread, references))
+    section.blocks.extend(pictures_of("figures", study, results, is_fallback=True))
+    section.blocks.extend(score_tables(study, points, spread))
+    savings = results.table("label_saving.csv")
+    section.blocks.extend(
+        [gap("label_saving.csv")] if savings is None else saving_tables(savings)
+    )
+    return section
+
+
+def comparisons_section(study: Study, results: Results) -> Section:
+    """Arms against each other on the same tiles.
+
+    Args:
+        study: The run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    section = Section(
+        "comparisons",
+        "Paired comparisons",
+        "Arms are compared on the same test tiles, which takes out what makes a tile "
+        "hard for all of them. P values are corrected by Holm's method over all "
+        "comparisons asked for.",
+    )
+    rows = results.table("comparisons.csv")
+    if rows is None:
+        section.blocks.append(gap("comparisons.csv"))
+    else:
+        section.blocks.append(comparisons_chart(study, rows))
+        section.blocks.extend(comparison_tables(rows))
+    return section
+
+
+def maps_section(study: Study, results: Results) -> Section:
+    """Predicted maps of a few test tiles.
+
+    Args:
+        study: The run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    blocks: list[Block] = [*pictures_of("maps", study, results)]
+    return Section(
+        "maps",
+        "Predicted maps",
+        "A few test tiles beside the truth, in the fixed land-cover colours.",
+        blocks or [gap("maps")],
+    )
+
+
+def quality_section(study: Study, results: Results) -> Section:
+    """Calibration, confusions and spread over places.
+
+    Args:
+        study: The run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    section = Section(
+        "quality",
+        "Errors and calibration",
+        "What the predictions of each cell are worth: whether their confidence can be "
+        "believed, what is taken for what, and how much a score depends on the place.",
+    )
+    blocks = section.blocks
+    for name, charts in (
+        ("reliability.csv", reliability_charts),
+        ("confusion.csv", confusion_charts),
+    ):
+        rows = results.table(name)
+        blocks.append(gap(name) if rows is None else charts(study, rows))
+    places = results.table("places.csv")
+    blocks.append(gap("places.csv") if places is None else places_chart(study, places))
+    calibration = results.table("calibration.csv")
+    blocks.append(
+        gap("calibration.csv")
+        if calibration is None
+        else frame_table("Calibration errors of every cell", calibration, _CALIBRATION)
+    )
+    blocks.extend(pictures_of("calibration", study, results))
+    return section
