@@ -21,6 +21,10 @@ _OUT = Path("report/index.html")
 _STORES = {role: Path("data/tiles") / role for role in ("pretrain", "labelled")}
 _LIMIT_MB = 10
 """Above it the page is slow to open and too large for most mail."""
+_GENERATED = (
+    "synthetic: measured on generated tiles. It shows that the pipeline works, not how "
+    "large a gain is on the Earth."
+)
 
 
 def main() -> None:
@@ -51,6 +55,7 @@ def _study(params: Params) -> Study:
         t: importlib.import_module(f"sentinel_fusion.metrics.{t}") for t in tasks
     }
     trained = {name for name, arm in params.arms.items() if arm.loss != "none"}
+    sources = {role: source.source for role, source in params.sources}
     return Study(
         arms=(*params.arms, *params.ensembles),
         pretrained=frozenset(trained | set(params.ensembles)),
@@ -58,10 +63,11 @@ def _study(params: Params) -> Study:
             task: (module.HEADLINE_METRIC, module.HEADLINE_TITLE)
             for task, module in modules.items()
         },
-        sources={role: source.source for role, source in params.sources},
+        sources=sources,
         protocol=params.split.protocol,
         label_fracs=tuple(sorted(params.grid.label_fracs)),
         num_seeds=len(params.seeds),
+        cautions=(_GENERATED,) if "synthetic" in sources.values() else (),
     )
 
 

@@ -109,6 +109,9 @@ def data_section(study: Study, results: Results) -> Section:
     )
     blocks = section.blocks
     blocks.extend(pictures_of("data", study, results) or [gap("data")])
+    numbers = results.record("data.json")
+    if numbers is not None:
+        blocks.append(record_table("What the tile stores hold", numbers))
     rows = results.table("realism.csv")
     if rows is None:
         blocks.append(gap("realism.csv"))

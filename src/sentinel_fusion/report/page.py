@@ -1,17 +1,15 @@
 """The report of a run as one HTML file that works without a network."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import altair as alt
-import pandas as pd
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from sentinel_fusion.classes import LAND_COVERS
 from sentinel_fusion.report.background_sections import (
@@ -21,10 +19,10 @@ from sentinel_fusion.report.background_sections import (
     fairness_section,
     provenance_section,
 )
-from sentinel_fusion.report.blocks import Charts, Section
 from sentinel_fusion.report.chart_style import arm_styles
 from sentinel_fusion.report.curve_chart import curve_points, reference_scores
 from sentinel_fusion.report.efficiency import USE_TITLES
+from sentinel_fusion.report.page_data import page_data
 from sentinel_fusion.report.results import Results
 from sentinel_fusion.report.sections import (
     comparisons_section,
@@ -34,9 +32,6 @@ from sentinel_fusion.report.sections import (
     verdict_section,
 )
 from sentinel_fusion.report.study import Study, percent, spell
-
-_DIGITS = 5
-"""Digits after the point that the charts keep."""
 
 
 def render_page(
@@ -129,43 +124,6 @@ def arm_choices(study: Study, results: Results) -> list[ArmChoice]:
         for arm in study.arms
         if arm in ran
     ]
-
-
-def page_data(sections: Sequence[Section]) -> dict[str, Any]:
-    """What the page's script draws.
-
-    Args:
-        sections: The sections with their charts.
-
-    Returns:
-        "charts": key -> "spec" and the names of its data; "datasets": name -> column
-        -> "values", with "levels" that they count where a column holds words.
-    """
-    charts = [
-        chart
-        for section in sections
-        for block in section.blocks
-        if isinstance(block, Charts)
-        for chart in block.charts
-    ]
-    frames = {name: rows for chart in charts for name, rows in chart.data.items()}
-    return {
-        "charts": {c.key: {"spec": c.spec, "data": list(c.data)} for c in charts},
-        "datasets": {
-            name: {str(key): _packed(rows[key]) for key in rows}
-            for name, rows in frames.items()
-        },
-    }
-
-
-def _packed(column: pd.Series) -> dict[str, list[Any]]:
-    if is_bool_dtype(column):
-        return {"values": column.tolist()}
-    if is_numeric_dtype(column):
-        rounded = column.round(_DIGITS).astype(object)
-        return {"values": rounded.where(column.notna(), None).tolist()}
-    codes, levels = pd.factorize(column)
-    return {"levels": list(levels), "values": codes.tolist()}
 
 
 def _as_json(found: Mapping[str, Any]) -> Markup:

@@ -87,6 +87,48 @@ def score_tables(study: Study, points: pd.DataFrame, spread: str) -> list[Table]
     return tables
 
 
+def metric_tables(study: Study, scores: pd.DataFrame) -> list[Table]:
+    """Every metric of every cell, a table a task.
+
+    Args:
+        study: The run.
+        scores: As ``scores.csv`` holds them.
+
+    Returns:
+        Means over seeds, a row an arm, use and share of labels.
+    """
+    tables = []
+    for task in study.tasks:
+        rows = scores[scores["task"] == task]
+        means = rows.pivot_table(
+            index=["arm", "use", "label_frac"],
+            columns="metric",
+            values="value",
+            sort=False,
+        )
+        tables.append(
+            Table(
+                caption=f"{spell(task)}: every metric, mean over seeds",
+                head=("arm", "use", "labels", *map(spell, means.columns)),
+                rows=[
+                    (
+                        arm,
+                        USE_TITLES[use],
+                        percent(frac),
+                        *(number(value, ".3f") for value in line),
+                    )
+                    for (arm, use, frac), line in zip(
+                        means.index, means.to_numpy(), strict=True
+                    )
+                ],
+                text_columns=2,
+                task=task,
+                is_folded=True,
+            )
+        )
+    return tables
+
+
 def claim_tables(rows: pd.DataFrame) -> list[Table]:
     """The claim arm by arm, a table a task.
 
@@ -269,6 +311,7 @@ def record_table(caption: str, record: Mapping[str, Any]) -> Table:
         caption=caption,
         head=("what", "value"),
         rows=[(name, _plain(value)) for name, value in _flat(record)],
+        is_folded=True,
     )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 _CELL = ("task", "arm", "use", "label_frac")
 _INTERVAL = ("difference", "low", "high")
 COLUMNS: dict[str, tuple[str, ...]] = {
+    "scores.csv": (*_CELL, "seed", "metric", "value"),
     "intervals.csv": (*_CELL, "metric", "mean", "low", "high"),
     "comparisons.csv": (
         *_CELL,

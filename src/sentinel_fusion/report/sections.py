@@ -15,6 +15,8 @@ from sentinel_fusion.report.page_tables import (
     claim_tables,
     comparison_tables,
     frame_table,
+    metric_tables,
+    record_table,
     saving_tables,
     score_tables,
 )
@@ -97,6 +99,16 @@ def curves_section(study: Study, results: Results) -> Section:
     savings = results.table("label_saving.csv")
     section.blocks.extend(
         [gap("label_saving.csv")] if savings is None else saving_tables(savings)
+    )
+    scores = results.table("scores.csv")
+    section.blocks.extend(
+        [gap("scores.csv")] if scores is None else metric_tables(study, scores)
+    )
+    headline = results.record("headline.json")
+    section.blocks.append(
+        gap("headline.json")
+        if headline is None
+        else record_table("The headline experiment, finetune in params.yaml", headline)
     )
     return section
 

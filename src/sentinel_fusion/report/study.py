@@ -18,6 +18,7 @@ class Study:
         protocol: Split protocol.
         label_fracs: Label fractions of the grid, ascending.
         num_seeds: Seeds behind every score.
+        cautions: What a reader must know before any figure, a sentence each.
     """
 
     arms: tuple[str, ...]
@@ -27,6 +28,7 @@ class Study:
     protocol: str
     label_fracs: tuple[float, ...]
     num_seeds: int
+    cautions: tuple[str, ...] = ()
 
     @property
     def tasks(self) -> tuple[str, ...]:
