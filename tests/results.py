@@ -157,16 +157,11 @@ def _records(study: Study) -> dict[str, object]:
     points = intervals(study).rename(columns={"mean": "score"})
     points["label_pct"] = 100 * points["label_frac"]
     curve = points[["task", "use", "arm", "label_pct", "score", "low", "high"]]
+    cells = _cells(study).drop(columns="use").drop_duplicates()
+    cells = cells.assign(stage="grid", labels=82, seconds=3.25, gflops=0.001)
     cost = [
-        {"stage": "pretrain", "arm": arm, "parameters": 1000, "seconds": 9.5}
-        for arm in study.arms
-    ]
-    cost += [
-        {**row, "stage": "grid", "labels": 82, "seconds": 3.25, "gflops": 0.001}
-        for row in _cells(study)
-        .drop(columns="use")
-        .drop_duplicates()
-        .to_dict("records")
+        *({"stage": "pretrain", "arm": arm, "seconds": 9.5} for arm in study.arms),
+        *cells.to_dict("records"),
     ]
     claims = {
         task: {

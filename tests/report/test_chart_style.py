@@ -4,7 +4,7 @@ from sentinel_fusion.report.chart_style import arm_styles, config, contrast
 from sentinel_fusion.report.curves import ARM_COLOURS
 
 ARMS = [f"arm{i}" for i in range(len(ARM_COLOURS))]
-STYLES = arm_styles([*ARMS, "swin_arm0"], frozenset({"arm0"}))
+STYLES = arm_styles([*ARMS, "vgg_arm1", "swin_arm1"], frozenset({"arm0"}))
 DARK = "#171b21"
 
 
@@ -38,13 +38,15 @@ def test_a_colour_that_is_seen_on_dark_stays_as_it_is() -> None:
     assert STYLES["arm1"].dark == "#e69f00"
 
 
-def test_an_arm_from_scratch_is_dashed() -> None:
-    assert [STYLES[arm].is_dashed for arm in ("arm0", "arm1")] == [False, True]
+def test_an_arm_from_scratch_is_dashed_and_a_pre_trained_one_is_not() -> None:
+    assert [STYLES[arm].dash for arm in ("arm0", "arm1")] == [(1, 0), (6, 3)]
 
 
-def test_another_encoder_family_is_hollow_in_the_colour_of_its_role() -> None:
-    style = STYLES["swin_arm0"]
-    assert (style.is_hollow, style.light) == (True, STYLES["arm0"].light)
+def test_encoder_families_share_a_colour_and_differ_in_the_rest() -> None:
+    family = [STYLES[arm] for arm in ("arm1", "vgg_arm1", "swin_arm1")]
+    assert len({style.light for style in family}) == 1
+    for look in ("width", "dash", "filling"):
+        assert len({getattr(style, look) for style in family}) == len(family)
 
 
 def test_no_colour_of_the_configuration_ignores_the_theme() -> None:

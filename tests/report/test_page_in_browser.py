@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from tests.results import STUDY, write_results
 
 from sentinel_fusion.report.page import render_page
@@ -28,7 +28,7 @@ CHARTS = [
     *("confusion-finetuned", "confusion-frozen", "places"),
     *("diagnostics", "realism", "cost"),
 ]
-PHONE = {"width": 390, "height": 844}
+PHONE = ViewportSize(width=390, height=844)
 
 
 @pytest.fixture(scope="module")

@@ -201,7 +201,7 @@ def provenance_section(
         The section.
     """
     costs = pd.DataFrame(results.rows("cost.json") or [], columns=["stage", "seconds"])
-    spent = costs.groupby("stage")["seconds"].sum()
+    spent = costs.groupby("stage", sort=False)["seconds"].sum()
     names = {"pretrain": "pre-trainings", "grid": "cells of the grid"}
     seconds = {names.get(stage, stage): f"{spent[stage]:,.0f}" for stage in spent.index}
     tables = [

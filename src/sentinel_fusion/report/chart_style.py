@@ -38,8 +38,22 @@ _SYMBOLS = {
     "h": "M0,-1.15L1,-.58L1,.58L0,1.15L-1,.58L-1,-.58Z",
 }
 """Matplotlib's letter of a marker -> the same as a path, one unit in radius."""
-_WIDTHS = {"": 2.2, "vgg": 1.8, "swin": 1.4}
-"""Encoder family -> width of its lines in px."""
+
+
+@dataclass(frozen=True)
+class _Family:
+    width: float
+    dash: tuple[float, ...]
+    filling: float
+
+
+_FAMILIES = {
+    "": _Family(2.2, (6, 3), 1.0),
+    "vgg": _Family(1.8, (8, 3, 2, 3), 0.4),
+    "swin": _Family(1.4, (3, 3), 0.0),
+}
+"""Encoder family -> what stands for it, as in the figures of ``curves``."""
+_SOLID = (1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -51,16 +65,16 @@ class ArmStyle:
         dark: Hex colour on the dark theme.
         symbol: Path of its marker.
         width: Width of its lines in px.
-        is_hollow: Whether its marker is not filled.
-        is_dashed: Whether its lines are dashed: it starts from scratch.
+        dash: Their dashes and gaps in px; solid where it is pre-trained.
+        filling: How much its marker is filled, from 0 to 1.
     """
 
     light: str
     dark: str
     symbol: str
     width: float
-    is_hollow: bool
-    is_dashed: bool
+    dash: tuple[float, ...]
+    filling: float
 
 
 def arm_styles(arms: Sequence[str], trained: frozenset[str]) -> dict[str, ArmStyle]:
@@ -78,9 +92,9 @@ def arm_styles(arms: Sequence[str], trained: frozenset[str]) -> dict[str, ArmSty
             light=look.colour,
             dark=_for_dark(look.colour),
             symbol=_SYMBOLS[look.marker],
-            width=_WIDTHS[look.family],
-            is_hollow=look.family != "",
-            is_dashed=arm not in trained,
+            width=_FAMILIES[look.family].width,
+            dash=_SOLID if arm in trained else _FAMILIES[look.family].dash,
+            filling=_FAMILIES[look.family].filling,
         )
         for arm, look in arm_looks(arms).items()
     }

@@ -22,6 +22,8 @@ from sentinel_fusion.report.study import USES, Study
 _KEYS = ["task", "use", "label_frac"]
 _DODGE = 1.03
 """Factor in labels between neighbouring arms, so that their intervals stand apart."""
+_ROOM = 1.5
+"""Factor in labels left free beside the first and the last share of labels."""
 _MARGIN = 0.04
 """What is left free above and below the curves, as a share of their range."""
 _FLOOR = "floor: best random frozen features"
@@ -172,7 +174,7 @@ def _curve_spec(
             y=_score_axis("low", points), y2="high:Q"
         ),
         _lines(base, study),
-        _points(base, study, spread).add_params(hover),
+        _points(base, study).add_params(hover),
     ]
     return finish(
         layers,
@@ -189,9 +191,10 @@ def _curve_spec(
 
 def _labels_axis(field: str, points: pd.DataFrame) -> alt.X:
     percents = sorted((100 * points["label_frac"]).round(4).unique())
+    ends = [percents[0] / _ROOM, percents[-1] * _ROOM]
     return alt.X(
         f"{field}:Q",
-        scale=alt.Scale(type="log", nice=False, padding=24),
+        scale=alt.Scale(type="log", domain=ends, nice=False),
         axis=alt.Axis(values=percents, format="~g", grid=False),
         title="labels used (%)",
     )
@@ -238,21 +241,26 @@ def _context(points: pd.DataFrame) -> list[alt.Chart]:
 def _lines(base: alt.Chart, study: Study) -> alt.Chart:
     styles = arm_styles(study.arms, study.pretrained)
     widths = alt.Scale(domain=list(styles), range=[s.width for s in styles.values()])
-    return base.mark_line().encode(
-        strokeDash=alt.condition(
-            is_among(sorted(study.pretrained)), alt.value([1, 0]), alt.value([5, 3])
-        ),
+    dashes = alt.Scale(domain=list(styles), range=[s.dash for s in styles.values()])
+    lines: alt.Chart = base.mark_line().encode(
+        strokeDash=alt.StrokeDash("arm:O", scale=dashes, legend=None),
         strokeWidth=alt.StrokeWidth("arm:O", scale=widths, legend=None),
     )
+    return lines
 
 
-def _points(base: alt.Chart, study: Study, spread: str) -> alt.Chart:
+def _points(base: alt.Chart, study: Study) -> alt.Chart:
     styles = arm_styles(study.arms, study.pretrained)
-    colour = arm_colour(study)
-    hollow = [arm for arm, style in styles.items() if style.is_hollow]
-    return base.mark_point(size=70, strokeWidth=1.8, opacity=1).encode(
+    fillings = alt.Scale(
+        domain=list(styles), range=[style.filling for style in styles.values()]
+    )
+    hollow = is_among([arm for arm, style in styles.items() if not style.filling])
+    points: alt.Chart = base.mark_point(size=70, strokeWidth=1.8, opacity=1).encode(
         shape=arm_symbol(study),
-        fill=alt.condition(is_among(hollow), alt.value(SURFACE), colour),
+        fill=alt.condition(hollow, alt.value(SURFACE), arm_colour(study)),
+        fillOpacity=alt.condition(
+            hollow, alt.value(1), alt.FillOpacity("arm:O", scale=fillings, legend=None)
+        ),
         tooltip=[
             alt.Tooltip("arm:N"),
             alt.Tooltip("label_pct:Q", title="labels (%)", format="~g"),
@@ -261,3 +269,4 @@ def _points(base: alt.Chart, study: Study, spread: str) -> alt.Chart:
             alt.Tooltip("high:Q", title="to", format=".1%"),
         ],
     )
+    return points

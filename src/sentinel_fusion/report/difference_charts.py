@@ -115,7 +115,7 @@ def comparisons_chart(study: Study, rows: pd.DataFrame) -> Charts:
     )
 
 
-def other_side(row: Mapping[str, Any]) -> str:
+def other_side(row: Mapping[Any, Any]) -> str:
     """What a row of ``comparisons.csv`` compares with, as far as it differs.
 
     Args:

@@ -31,7 +31,7 @@ def number(value: float | None, style: str = ".4g", factor: float = 1) -> str:
     return format(factor * value, style).replace("-", "\N{MINUS SIGN}")
 
 
-def interval(row: Mapping[str, Any], middle: str, style: str = ".1f") -> str:
+def interval(row: Mapping[Any, Any], middle: str, style: str = ".1f") -> str:
     """A share with its interval as a cell, in percent or points.
 
     Args:
@@ -192,7 +192,7 @@ def saving_tables(rows: pd.DataFrame) -> list[Table]:
     ]
 
 
-def _labels_needed(row: Mapping[str, Any]) -> str:
+def _labels_needed(row: Mapping[Any, Any]) -> str:
     def or_not(value: float) -> str:
         found = number(value, ".3g")
         return "not reached" if found == NOTHING else found
@@ -201,7 +201,7 @@ def _labels_needed(row: Mapping[str, Any]) -> str:
     return f"{labels} [{or_not(row['low_pct'])}, {or_not(row['high_pct'])}]"
 
 
-def _saving(row: Mapping[str, Any]) -> str:
+def _saving(row: Mapping[Any, Any]) -> str:
     keys = ("saving", "saving_low", "saving_high")
     factor, low, high = (number(row[key], ".3g") for key in keys)
     return factor if factor == NOTHING else f"{factor} [{low}, {high}]"

@@ -21,7 +21,7 @@ _ALTS = {
 }
 """Folder and name of a figure -> what it shows."""
 _DRAWN = {
-    "figures": "Static figure",
+    "figures": "Label-fraction curves",
     "diagnostics": "Diagnostics of the pre-training",
     "calibration": "Calibration of the predictions",
     "realism": "Synthetic against real tiles",

@@ -132,9 +132,8 @@ def confusion_charts(study: Study, rows: pd.DataFrame) -> Charts:
 
 def _confusion_spec(study: Study, use: str, arm: str) -> dict[str, object]:
     classes = alt.Scale(domain=list(CLASS_NAMES))
-    bare = {"ticks": False, "domain": False}
-    below = alt.Axis(labelAngle=-40, **bare)
-    left = alt.Axis(labelPadding=2 * _MARK_PX, **bare)
+    below = alt.Axis(labelAngle=-40, ticks=False, domain=False)
+    left = alt.Axis(labelPadding=2 * _MARK_PX, ticks=False, domain=False)
     base = source(
         "confusion", IN_TASK, IN_FRAC, f"datum.use === '{use}'", "datum.arm === arm"
     ).encode(
@@ -174,10 +173,11 @@ def _class_marks() -> alt.Chart:
         {"true": name, "colour": colour}
         for name, colour in zip(CLASS_NAMES, CLASS_COLOURS, strict=True)
     ]
-    marks = alt.Chart(alt.InlineData(colours)).mark_square(size=90, opacity=1)
-    return marks.encode(
+    squares = alt.Chart(alt.InlineData(colours)).mark_square(size=90, opacity=1)
+    marks: alt.Chart = squares.encode(
         x=alt.value(-_MARK_PX), y="true:N", color=alt.Color("colour:N", scale=None)
     )
+    return marks
 
 
 def places_chart(study: Study, rows: pd.DataFrame) -> Charts:
