@@ -1,16 +1,18 @@
 # make repro: environment + pipeline; make test: environment + tests.
 PYTHON ?= python3
 JOBS ?= 2
+BASE ?= main
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help env repro test test-slow lint bench
+.PHONY: help env repro test test-slow compare lint bench
 
 help:
 	@echo "make repro      install into $(VENV) and run the pipeline (JOBS=$(JOBS) cells at once)"
 	@echo "make test       install into $(VENV) and run the tests"
 	@echo "make test-slow  the tests that take longer"
+	@echo "make compare    what changed against a revision, as Markdown (BASE=$(BASE))"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      the benchmarks"
 
@@ -39,6 +41,9 @@ test: env
 test-slow: env
 	@echo "slow tests: pytest -m slow"
 	@$(BIN)/python -m pytest -m slow
+
+compare: env
+	@PYTHONPATH=src $(BIN)/python -m stages.compare $(BASE)
 
 lint: env
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -9,29 +9,32 @@ import pandas as pd
 
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import BatchLoader, TileStore
+from sentinel_fusion.data.splits import choose_tiles
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.params import load_params
 from sentinel_fusion.train.arms import ArmConfig, build_method, trains
 from sentinel_fusion.train.checkpoint import Checkpoints, loaded_code, work_key
 from sentinel_fusion.train.cost import Stopwatch, write_cost
-from sentinel_fusion.train.device import make_deterministic, pick_device
+from sentinel_fusion.train.device import pick_device, prepare_process
 from sentinel_fusion.train.encoder_files import save_encoder
 from sentinel_fusion.train.pretrain import (
     PretrainData,
     PretrainSettings,
-    choose_tiles,
     pretrain,
     training_gflops,
 )
+from sentinel_fusion.train.snapshots import Snapshots
+from sentinel_fusion.train.watch import CollapseAlarm
 
 _LOG = logging.getLogger(__name__)
 _SIDE_FOLDER = Path(".checkpoints")
+_SNAPSHOTS = Path("models/snapshots")
 _CHECKPOINT_EVERY_S = 20
 
 
 def main(name: str) -> None:
-    """Write an arm's weights, ``config.json``, ``curve.csv`` and what they cost.
+    """Write an arm's weights, ``config.json``, ``curve.csv``, snapshots and cost.
 
     Args:
         name: Name of the arm.
@@ -39,21 +42,19 @@ def main(name: str) -> None:
     params = load_params()
     device = pick_device(params.device)
     section = params.pretrain_settings(name)
-    make_deterministic(section.threads, device)
+    prepare_process(section.threads, device)
     watch = Stopwatch(device)
     config = ArmConfig(**params.arm_settings(name))
     store = TileStore(Path("data/tiles/pretrain"))
     method = build_method(config, store.normalisation).to(device)
     curve, cost = pd.DataFrame(columns=["epoch"]), {}
-    checkpoints = Checkpoints(
-        _SIDE_FOLDER,
-        work_key(
-            [asdict(config), section.model_dump(), params.precision, str(device)],
-            loaded_code(),
-            [store.content_sha256.encode()],
-        ),
-        every_s=_CHECKPOINT_EVERY_S,
+    key = work_key(
+        [asdict(config), section.model_dump(), params.precision, str(device)],
+        loaded_code(),
+        [store.content_sha256.encode()],
     )
+    checkpoints = Checkpoints(_SIDE_FOLDER, key, every_s=_CHECKPOINT_EVERY_S)
+    snapshot_folder = make_empty(_SNAPSHOTS / name)
     if trains(config):
         settings = PretrainSettings(
             **section.model_dump(include={f.name for f in fields(PretrainSettings)}),
@@ -69,7 +70,13 @@ def main(name: str) -> None:
             tile_ids=index["tile_id"].to_numpy(),
             augment=build_augment(section.augment, section.crop_px),
         )
-        rows = pretrain(method, data, settings, device, checkpoints)
+        side = Checkpoints(_SIDE_FOLDER, key, every_s=0)
+        every = section.snapshot_every
+        snapshots = Snapshots(side, epochs=section.epochs, every=every)
+        alarm = CollapseAlarm(section.collapse_spread, section.collapse_rank)
+        observers = (snapshots, alarm)
+        rows = pretrain(method, data, settings, device, checkpoints, observers)
+        snapshots.write(snapshot_folder)
         curve = pd.DataFrame(rows).assign(watched=watched)
         cost = {"gflops": training_gflops(method, data, settings.batch_size)}
     else:

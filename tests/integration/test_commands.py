@@ -14,7 +14,10 @@ from safetensors.numpy import load_file
 from tests.integration.conftest import Clone, Params, shrink
 
 pytestmark = pytest.mark.slow
-SUMMARIES = ("evaluate", "ablation", "maps", "cost", "report", "export@dual_simclr")
+SUMMARIES = (
+    *("evaluate", "budget", "ablation", "maps", "cost", "report"),
+    "export@dual_simclr",
+)
 """What follows from a change of the grid's scores."""
 
 
@@ -94,6 +97,7 @@ def test_editing_an_arms_block_runs_that_arm_only(clone: Clone) -> None:
     assert clone.stages_run_by("dvc", "repro") == {
         "check_params",
         "check_arms",
+        "leakage",
         "pretrain@late",
         *(f"grid_single_label@late-{frac}" for frac in ("0.5", "1.0")),
         *(f"grid_multi_label@late-{frac}" for frac in ("0.5", "1.0")),

@@ -9,13 +9,16 @@ from torch import Tensor, nn
 
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import Batch, BatchLoader
+from sentinel_fusion.methods.dual_simclr import DualSimCLR
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.pretrain import PretrainData, PretrainSettings, pretrain
+from sentinel_fusion.train.watch import Curve
 
 SETTINGS = PretrainSettings(
     epochs=4,
     batch_size=8,
+    micro_batch=0,
     learning_rate=0.003,
     weight_decay=0.0,
     warmup_steps=2,
@@ -95,13 +98,59 @@ def test_the_learning_rate_ends_at_zero(
     assert curve[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
 
 
-def test_every_epoch_reports_retrieval_and_spread(
+def test_every_epoch_reports_what_is_watched(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
     curve = pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
-    watched = {"retrieval_top1", "retrieval_top5", "retrieval_chance", "feature_sd"}
+    watched = {"retrieval_top1", "retrieval_top5", "spread", "projection_rank"}
     assert all(watched <= set(row) for row in curve)
+
+
+def _trained(
+    arm: ArmConfig, data: PretrainData, folder: Path, micro_batch: int
+) -> nn.Module:
+    method = _build(arm)
+    settings = replace(SETTINGS, epochs=1, micro_batch=micro_batch)
+    pretrain(method, data, settings, CPU, Checkpoints(folder, "a", every_s=60))
+    return method
+
+
+def test_a_micro_batch_of_the_whole_batch_is_none(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path
+) -> None:
+    whole, off = (_trained(arm, data, tmp_path, micro) for micro in (8, 0))
+    expected = off.state_dict()
+    assert all(torch.equal(w, expected[name]) for name, w in whole.state_dict().items())
+
+
+def test_micro_batches_compare_the_tiles_of_the_whole_batch(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def loss(self: DualSimCLR, z1: Tensor, z2: Tensor) -> Tensor:
+        seen.append((len(z1), len(z2)))
+        return (z1 - z2).square().mean()
+
+    monkeypatch.setattr(DualSimCLR, "pair_loss", loss)
+    _trained(arm, data, tmp_path, micro_batch=3)
+    assert set(seen) == {(8, 8)}
+
+
+def test_observers_see_the_method_after_every_epoch(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path
+) -> None:
+    seen = []
+
+    def observe(method: nn.Module, curve: Curve) -> None:
+        weight = next(method.parameters()).detach()
+        seen.append((curve[-1]["epoch"], float(weight.sum())))
+
+    method, checkpoints = _build(arm), Checkpoints(tmp_path, "a", every_s=0)
+    pretrain(method, data, SETTINGS, CPU, checkpoints, [observe])
+    assert [epoch for epoch, _ in seen] == [1, 2, 3, 4]
+    assert seen[-1][1] == float(next(method.parameters()).detach().sum())
 
 
 class Explodes(nn.Module):

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 _MIB = 2**20
+_WHOLE = slice(None)
 
 
 class ShardWriter:
@@ -138,22 +139,24 @@ class ShardReader:
         return int(self._starts[-1])
 
     def read(
-        self, indices: Shaped[np.ndarray, " items"]
+        self, indices: Shaped[np.ndarray, " items"], part: slice = _WHOLE
     ) -> Shaped[np.ndarray, "items ..."]:
         """Copy items out of the shards.
 
         Args:
             indices: Positions over all shards.
+            part: What is wanted of each item's first axis; no more is read.
 
         Returns:
             The items in the order of ``indices``.
         """
         if len(self._shards) == 1:
-            return np.asarray(self._shards[0][indices])
+            return np.asarray(self._shards[0][indices, part])
         shard_of = np.searchsorted(self._starts, indices, side="right") - 1
-        first = self._shards[0]
+        first = self._shards[0][:0, part]
         items = np.empty((len(indices), *first.shape[1:]), first.dtype)
         for number in np.unique(shard_of):
             rows = shard_of == number
-            items[rows] = self._shards[number][indices[rows] - self._starts[number]]
+            inside = indices[rows] - self._starts[number]
+            items[rows] = self._shards[number][inside, part]
         return items

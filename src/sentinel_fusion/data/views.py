@@ -3,12 +3,12 @@
 Source: Chen et al. 2020, arXiv 2002.05709, section 3 and appendix A.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from kornia import augmentation
+from kornia.geometry.transform import remap
 from torch import Tensor
 
 VIEWS = ("colour", "bands")
@@ -23,6 +23,10 @@ STRONG = 0.8
 """Largest relative change of brightness, contrast, saturation at strength 1."""
 WEAK = 0.2
 """Largest shift of the hue at strength 1, in turns of the colour circle."""
+_SMALL_KERNEL = 7
+"""Up to this edge one convolution is faster than two of one row and one column."""
+_OF_THE_BATCH = ("order", "forward_input_shape")
+"""What kornia's layers draw once a batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,40 +93,82 @@ class RandomViews:
                 f"colour views need {COLOUR_CHANNELS} bands in the order B04, B03, "
                 f"B02, got {reflectance.shape[1]}"
             )
-        height, width = reflectance.shape[2:]
         with torch.autocast(reflectance.device.type, enabled=False):
-            images = reflectance.clamp(0, 1)
-            for step in self._steps(height, width):
-                images = step(images)
+            images = self._crop(reflectance.clamp(0, 1))
+            if self.kind == "colour":
+                self._distort_colours(images)
+            else:
+                images = jitter_bands(images, strength=self.jitter_strength)
+            kernel = blur_kernel(min(images.shape[2:]))
+            blur = augmentation.RandomGaussianBlur(
+                (kernel, kernel),
+                BLUR_SIGMA,
+                separable=kernel > _SMALL_KERNEL,
+                p=BLUR_PROBABILITY,
+            )
+            _change_some(images, blur)
         # rounding of the blur's weights can lead just beyond the limits
-        return images.clamp(0, 1).contiguous(memory_format=torch.channels_last)
+        return images.clamp_(0, 1).contiguous(memory_format=torch.channels_last)
 
-    def _steps(self, height: int, width: int) -> list[Callable[[Tensor], Tensor]]:
-        # no nn.Module holds these: .to(device) would move their draws to the device
-        kernel = blur_kernel(min(height, width))
-        return [
-            augmentation.RandomResizedCrop(
-                (height, width), scale=(self.min_crop_share, 1.0), align_corners=False
-            ),
-            augmentation.RandomHorizontalFlip(p=0.5),
-            augmentation.RandomVerticalFlip(p=0.5),
-            *(self._colour_steps() if self.kind == "colour" else [self._jitter_bands]),
-            augmentation.RandomGaussianBlur(
-                (kernel, kernel), BLUR_SIGMA, p=BLUR_PROBABILITY
-            ),
-        ]
+    def _crop(self, images: Tensor) -> Tensor:
+        # kornia's layer cuts and scales one image after another; this is what it gives
+        size = (images.shape[2], images.shape[3])
+        crop = augmentation.RandomResizedCrop(size, scale=(self.min_crop_share, 1.0))
+        corners = crop.forward_parameters(images.shape)["src"]  # (B, 4, 2), x first
+        mirror = augmentation.RandomHorizontalFlip(p=0.5)
+        turn_over = augmentation.RandomVerticalFlip(p=0.5)
+        x, y = (
+            _sampled(corners[:, 0, axis], corners[:, 2, axis], edge_px, flip)
+            for axis, edge_px, flip in (
+                (0, size[1], mirror.forward_parameters(images.shape)["batch_prob"]),
+                (1, size[0], turn_over.forward_parameters(images.shape)["batch_prob"]),
+            )
+        )
+        return remap(
+            images,
+            x[:, None, :].expand(-1, *size).to(images.device),
+            y[:, :, None].expand(-1, *size).to(images.device),
+            padding_mode="border",
+            align_corners=True,
+        )
 
-    def _colour_steps(self) -> list[Callable[[Tensor], Tensor]]:
+    def _distort_colours(self, images: Tensor) -> None:
         strong, weak = STRONG * self.jitter_strength, WEAK * self.jitter_strength
-        return [
-            augmentation.ColorJitter(
-                strong, strong, strong, weak, p=JITTER_PROBABILITY
-            ),
-            augmentation.RandomGrayscale(p=GRAYSCALE_PROBABILITY),
-        ]
+        jitter = augmentation.ColorJitter(
+            strong, strong, strong, weak, p=JITTER_PROBABILITY
+        )
+        _change_some(images, jitter)
+        _change_some(images, augmentation.RandomGrayscale(p=GRAYSCALE_PROBABILITY))
 
-    def _jitter_bands(self, images: Tensor) -> Tensor:
-        return jitter_bands(images, strength=self.jitter_strength)
+
+def _sampled(
+    first: Float[Tensor, " batch"],
+    last: Float[Tensor, " batch"],
+    edge_px: int,
+    flip: Float[Tensor, " batch"],
+) -> Float[Tensor, "batch edge_px"]:
+    """Where along an axis a crop is read, at the centres of the pixels it becomes."""
+    first, last, flip = first[:, None], last[:, None], flip[:, None]
+    centres = torch.arange(edge_px) + 0.5
+    read = first - 0.5 + centres * (last - first + 1) / edge_px
+    read = read.maximum(first).minimum(last)  # not beyond the crop
+    return torch.where(flip > 0.5, read.flip(1), read)
+
+
+def _change_some(
+    images: Tensor, layer: augmentation.IntensityAugmentationBase2D
+) -> None:
+    """Change, in place, the images that a kornia layer chooses.
+
+    The layer itself changes all of them and then keeps some.
+    """
+    drawn = layer.forward_parameters(images.shape)
+    chosen = (drawn["batch_prob"] > 0.5).nonzero().squeeze(1)
+    if len(chosen) == 0:
+        return
+    each = {name: x[chosen] for name, x in drawn.items() if name not in _OF_THE_BATCH}
+    rows = chosen.to(images.device)
+    images[rows] = layer.apply_transform(images[rows], drawn | each, layer.flags)
 
 
 def blur_kernel(edge_px: int) -> int:
@@ -163,7 +209,7 @@ def jitter_bands(
     scale = (brightness * gain).to(images.device)
     shift = (brightness * (1 + offset - gain)).to(images.device)
     level = images.mean(dim=(2, 3), keepdim=True)
-    return torch.addcmul(shift * level, scale, images).clamp(0, 1)
+    return torch.addcmul(shift * level, scale, images).clamp_(0, 1)
 
 
 def _uniform(shape: tuple[int, int], limit: float) -> Tensor:

@@ -65,10 +65,13 @@ class SimCLR(nn.Module):
         self._temperature = temperature
         self._negatives = negatives
         bands = band_indices(SENSOR, encoder.bands[SENSOR])
-        for name in ("mean", "sd"):
-            of_bands = torch.tensor(getattr(normalisation, name)[SENSOR])[bands]
-            # buffers for the sake of .to(device); checkpoints hold the normalisation
-            self.register_buffer(name, of_bands.view(-1, 1, 1), persistent=False)
+        mean, sd = (
+            torch.tensor(part[SENSOR])[bands].view(-1, 1, 1) / UNITS_PER_REFLECTANCE
+            for part in (normalisation.mean, normalisation.sd)
+        )
+        # buffers for the sake of .to(device); checkpoints hold the normalisation
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("sd", sd, persistent=False)
 
     def project(
         self, images: dict[str, Float[Tensor, "batch bands height width"]]
@@ -90,6 +93,33 @@ class SimCLR(nn.Module):
             views = self._two_views(images)
         return self._project(views)
 
+    def encode_pairs(
+        self, images: dict[str, Float[Tensor, "batch bands height width"]]
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
+        """What the loss compares: two views of every tile, a row a tile.
+
+        Args:
+            images: Sensor -> normalised images of the same tiles.
+
+        Returns:
+            Projections of both views, which are drawn from torch's global state.
+        """
+        return self._project(self._two_views(images))
+
+    def pair_loss(
+        self, z1: Float[Tensor, "batch dim"], z2: Float[Tensor, "batch dim"]
+    ) -> Float[Tensor, ""]:
+        """NT-Xent of paired projections.
+
+        Args:
+            z1: Projections of the first views, as ``encode_pairs`` gives them.
+            z2: Projections of the second.
+
+        Returns:
+            Mean over both views and all tiles.
+        """
+        return nt_xent(z1, z2, temperature=self._temperature, negatives=self._negatives)
+
     def training_loss(
         self, images: dict[str, Float[Tensor, "batch bands height width"]]
     ) -> Float[Tensor, ""]:
@@ -101,16 +131,15 @@ class SimCLR(nn.Module):
         Returns:
             Mean over both views and all tiles.
         """
-        z1, z2 = self._project(self._two_views(images))
-        return nt_xent(z1, z2, temperature=self._temperature, negatives=self._negatives)
+        return self.pair_loss(*self.encode_pairs(images))
 
     def _two_views(
         self, images: dict[str, Tensor]
     ) -> Float[Tensor, "twice channels height width"]:
         chosen = self.encoder.views({SENSOR: images[SENSOR]})[SENSOR]
-        reflectance = (chosen * self.sd + self.mean) / UNITS_PER_REFLECTANCE
+        reflectance = torch.addcmul(self.mean, chosen, self.sd)
         views = torch.cat([self._views.draw(reflectance) for _ in range(2)])
-        return (views * UNITS_PER_REFLECTANCE - self.mean) / self.sd
+        return views.sub_(self.mean).div_(self.sd)
 
     def _project(
         self, views: Float[Tensor, "twice channels height width"]

@@ -1,28 +1,30 @@
 """The pre-training loop: plain PyTorch, resumable after every epoch."""
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-import pandas as pd
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Integer
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from sentinel_fusion.data.augment import Augment
 from sentinel_fusion.data.loader import Batch, BatchLoader
-from sentinel_fusion.data.splits import hold_out_places
-from sentinel_fusion.metrics.retrieval import feature_sd, retrieval_top_k
 from sentinel_fusion.train.checkpoint import Checkpoints, State
 from sentinel_fusion.train.cost import forward_gflops
 from sentinel_fusion.train.device import autocast
+from sentinel_fusion.train.gradient_cache import cached_backward
 from sentinel_fusion.train.optim import cosine_schedule
+from sentinel_fusion.train.watch import Curve, watch
 
 _LOG = logging.getLogger(__name__)
 _STATE = "pretrain"
-Curve = list[dict[str, float]]
+Observer = Callable[[nn.Module, Curve], None]
+"""Called with the method and the curve so far after every epoch."""
 
 
 @runtime_checkable
@@ -45,6 +47,8 @@ class PretrainSettings:
     Args:
         epochs: Passes over the training tiles.
         batch_size: Tiles a step; cut to the number of tiles where there are fewer.
+        micro_batch: Most tiles that the networks see at once, by gradient caching; 0
+            for all of a step's.
         learning_rate: Peak rate of AdamW.
         weight_decay: Decoupled weight decay.
         warmup_steps: Steps of linear warm-up.
@@ -54,6 +58,7 @@ class PretrainSettings:
 
     epochs: int
     batch_size: int
+    micro_batch: int
     learning_rate: float
     weight_decay: float
     warmup_steps: int
@@ -80,34 +85,13 @@ class PretrainData:
     augment: Augment
 
 
-def choose_tiles(
-    index: pd.DataFrame, val_frac: float, seed: int
-) -> tuple[Integer[np.ndarray, " train"], Integer[np.ndarray, " val"], str]:
-    """Which tiles train and which are watched.
-
-    Args:
-        index: Tile index with "place_id".
-        val_frac: Share of the places held out to be watched.
-        seed: Seed of their choice.
-
-    Returns:
-        Rows to train on, rows to watch, and "val"; where there is one place only its
-        tiles serve both and the last is "train".
-    """
-    places = index["place_id"].to_numpy()
-    is_val = hold_out_places(places, val_frac, np.random.default_rng(seed))
-    if is_val.any():
-        return np.flatnonzero(~is_val), np.flatnonzero(is_val), "val"
-    _LOG.warning("one place only: retrieval is watched on the training tiles")
-    return np.arange(len(index)), np.arange(len(index)), "train"
-
-
 def pretrain(
     method: nn.Module,
     data: PretrainData,
     settings: PretrainSettings,
     device: torch.device,
     checkpoints: Checkpoints,
+    observers: Sequence[Observer] = (),
 ) -> Curve:
     """Train a method in place.
 
@@ -121,9 +105,10 @@ def pretrain(
         settings: Budget and optimisation.
         device: Where to train.
         checkpoints: Where an interrupted run goes on from.
+        observers: Called after every epoch, before its checkpoint is saved.
 
     Returns:
-        A row an epoch: loss, learning rate, retrieval and feature deviation.
+        A row an epoch: loss, learning rate and what ``watch`` measures.
     """
     method.to(device)
     batch_size = min(settings.batch_size, len(data.train_rows))
@@ -168,14 +153,12 @@ def pretrain(
         for step in range(steps_an_epoch):
             rows = data.train_rows[order[step * batch_size : (step + 1) * batch_size]]
             images = data.augment(data.loader.load(rows), generator)
-            with autocast(device, settings.precision):
-                loss = method.training_loss(images)  # type: ignore[operator]
-            _refuse_non_finite(loss, epoch * steps_an_epoch + step, data, rows)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss = _backward(method, images, settings)
+            _refuse_non_finite(loss, epoch * steps_an_epoch + step, data, rows)
             optimizer.step()
             schedule.step()
-            losses.append(loss.detach())
+            losses.append(loss)
             bar.update(batch_size)
         curve.append(
             {
@@ -183,44 +166,22 @@ def pretrain(
                 "step": (epoch + 1) * steps_an_epoch,
                 "loss": float(torch.stack(losses).mean()),
                 "learning_rate": float(schedule.get_last_lr()[0]),
-                **watch(method, data, settings),
+                **watch(
+                    method,
+                    data.loader,
+                    data.val_rows,
+                    batch_size=settings.batch_size,
+                    precision=settings.precision,
+                ),
             }
         )
+        for observe in observers:
+            observe(method, curve)
         bar.set_postfix(loss=curve[-1]["loss"], top1=curve[-1]["retrieval_top1"])
         if checkpoints.is_due():
             checkpoints.save(_STATE, _state(method, optimizer, schedule, curve))
     bar.close()
     return curve
-
-
-def watch(
-    method: nn.Module, data: PretrainData, settings: PretrainSettings
-) -> dict[str, float]:
-    """Retrieval across sensors and spread of the projections on the watched tiles.
-
-    Args:
-        method: Method with ``project``.
-        data: Tiles to watch.
-        settings: Batch size and precision.
-
-    Returns:
-        "retrieval_top1", "retrieval_top5", "retrieval_chance" and "feature_sd".
-    """
-    method.eval()
-    projections: tuple[list[Tensor], list[Tensor]] = ([], [])
-    device = next(method.parameters()).device
-    with torch.no_grad(), autocast(device, settings.precision):
-        for images in data.loader.iterate(data.val_rows, settings.batch_size):
-            z: tuple[Float[Tensor, "batch dim"], ...] = method.project(images)  # type: ignore[operator]
-            for collected, part in zip(projections, z, strict=True):
-                collected.append(part.float())
-    z1, z2 = (torch.cat(part) for part in projections)
-    return {
-        "retrieval_top1": retrieval_top_k(z1, z2, 1),
-        "retrieval_top5": retrieval_top_k(z1, z2, 5),
-        "retrieval_chance": 1 / len(z1),
-        "feature_sd": feature_sd(torch.cat([z1, z2])),
-    }
 
 
 def training_gflops(method: nn.Module, data: PretrainData, batch_size: int) -> float:
@@ -239,6 +200,20 @@ def training_gflops(method: nn.Module, data: PretrainData, batch_size: int) -> f
     images = data.augment(data.loader.load(rows), generator)
     total = forward_gflops(lambda: method.training_loss(images))  # type: ignore[operator]
     return round(total / len(rows), 6)
+
+
+def _backward(method: nn.Module, images: Batch, settings: PretrainSettings) -> Tensor:
+    """Add a batch's gradients to the parameters; returns its loss, detached."""
+    first = next(iter(images.values()))
+    precision = partial(autocast, first.device, settings.precision)
+    if 0 < settings.micro_batch < len(first):
+        return cached_backward(
+            method, images, micro_batch=settings.micro_batch, precision=precision
+        )
+    with precision():
+        loss: Tensor = method.training_loss(images)  # type: ignore[operator]
+    loss.backward()  # type: ignore[no-untyped-call]
+    return loss.detach()
 
 
 def _refuse_non_finite(
