@@ -14,7 +14,7 @@ from sentinel_fusion.report.provenance import (
     versions,
 )
 from sentinel_fusion.report.results import Results
-from sentinel_fusion.report.study import Study
+from sentinel_fusion.report.run import Claim, Run
 
 _LOG = logging.getLogger(__name__)
 _OUT = Path("report/index.html")
@@ -25,13 +25,15 @@ _GENERATED = (
     "synthetic: measured on generated tiles. It shows that the pipeline works, not how "
     "large a gain is on the Earth."
 )
+_PERMUTED = "training labels permuted at random: a control, every arm is at chance."
+_CLAIM = Claim(label_frac=0.1, reference_frac=1.0, confidence=0.95)
 
 
 def main() -> None:
     """Write ``report/index.html``."""
     params = load_params()
     page = render_page(
-        _study(params),
+        _describe(params),
         Results(Path("metrics")),
         origin=_origin(),
         params=Path("params.yaml").read_text(),
@@ -49,14 +51,18 @@ def main() -> None:
         )
 
 
-def _study(params: Params) -> Study:
+def _describe(params: Params) -> Run:
     tasks = params.grid.arms
     modules = {
         t: importlib.import_module(f"sentinel_fusion.metrics.{t}") for t in tasks
     }
     trained = {name for name, arm in params.arms.items() if arm.loss != "none"}
     sources = {role: source.source for role, source in params.sources}
-    return Study(
+    cautions = {
+        _GENERATED: "synthetic" in sources.values(),
+        _PERMUTED: params.split.train_labels == "permuted",
+    }
+    return Run(
         arms=(*params.arms, *params.ensembles),
         pretrained=frozenset(trained | set(params.ensembles)),
         headlines={
@@ -64,10 +70,11 @@ def _study(params: Params) -> Study:
             for task, module in modules.items()
         },
         sources=sources,
-        protocol=params.split.protocol,
+        split=params.split.describe(),
         label_fracs=tuple(sorted(params.grid.label_fracs)),
         num_seeds=len(params.seeds),
-        cautions=(_GENERATED,) if "synthetic" in sources.values() else (),
+        claim=_CLAIM,
+        cautions=tuple(text for text, applies in cautions.items() if applies),
     )
 
 

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from sentinel_fusion.classes import CLASS_NAMES
 from sentinel_fusion.report.efficiency import report_task, summarise
-from sentinel_fusion.report.study import USES, Study
+from sentinel_fusion.report.run import USES, Claim, Run
 
-STUDY = Study(
+RUN = Run(
     arms=("late", "dual_simclr", "swin_late", "ensemble"),
     pretrained=frozenset({"dual_simclr", "ensemble"}),
     headlines={
@@ -20,41 +20,40 @@ STUDY = Study(
         "segmentation": ("miou", "mean IoU"),
     },
     sources={"pretrain": "synthetic", "labelled": "synthetic"},
-    protocol="B",
+    split="protocol B",
     label_fracs=(0.1, 1.0),
     num_seeds=2,
+    claim=Claim(label_frac=0.1, reference_frac=1.0, confidence=0.95),
 )
 _VERDICTS = ("holds", "undecided", "does not hold")
 
 
-def _cells(study: Study) -> pd.DataFrame:
-    rows = itertools.product(study.tasks, study.arms, USES, study.label_fracs)
+def _cells(run: Run) -> pd.DataFrame:
+    rows = itertools.product(run.tasks, run.arms, USES, run.label_fracs)
     return pd.DataFrame(rows, columns=["task", "arm", "use", "label_frac"])
 
 
-def intervals(study: Study) -> pd.DataFrame:
+def intervals(run: Run) -> pd.DataFrame:
     """Scores rise with the labels by 0.1 a decade, and with the arm's place by 0.02."""
-    cells = _cells(study)
-    place = cells["arm"].map(study.arms.index)
+    cells = _cells(run)
+    place = cells["arm"].map(run.arms.index)
     mean = 0.6 + 0.1 * np.log10(cells["label_frac"]) + 0.02 * place
     mean -= 0.1 * (cells["use"] == "frozen")
-    metric = cells["task"].map({t: name for t, (name, _) in study.headlines.items()})
+    metric = cells["task"].map({t: name for t, (name, _) in run.headlines.items()})
     spread = {"mean": mean, "low": mean - 0.03, "high": mean + 0.02}
-    return cells.assign(
-        metric=metric, **spread, num_seeds=study.num_seeds, num_places=9
-    )
+    return cells.assign(metric=metric, **spread, num_seeds=run.num_seeds, num_places=9)
 
 
-def _scores(study: Study) -> pd.DataFrame:
-    cells = intervals(study).rename(columns={"mean": "value"})
-    seeds = pd.DataFrame({"seed": range(study.num_seeds)})
+def _scores(run: Run) -> pd.DataFrame:
+    cells = intervals(run).rename(columns={"mean": "value"})
+    seeds = pd.DataFrame({"seed": range(run.num_seeds)})
     return cells.drop(columns=["low", "high"]).merge(seeds, how="cross")
 
 
-def _comparisons(study: Study) -> pd.DataFrame:
-    cells = intervals(study)
+def _comparisons(run: Run) -> pd.DataFrame:
+    cells = intervals(run)
     return cells[cells["arm"] == "dual_simclr"].assign(
-        versus=study.arms[0],
+        versus=run.arms[0],
         versus_use=lambda rows: rows["use"],
         versus_frac=lambda rows: rows["label_frac"],
         difference=lambda rows: np.where(rows["label_frac"] == 1, 0.02, 0.03),
@@ -65,13 +64,13 @@ def _comparisons(study: Study) -> pd.DataFrame:
     )
 
 
-def _savings(study: Study) -> pd.DataFrame:
+def _savings(run: Run) -> pd.DataFrame:
     """Fine-tuned arms reach the reference, frozen ones do not."""
-    cells = _cells(study).drop(columns="label_frac").drop_duplicates()
-    rows = cells[cells["arm"].isin(study.pretrained)]
+    cells = _cells(run).drop(columns="label_frac").drop_duplicates()
+    rows = cells[cells["arm"].isin(run.pretrained)]
     is_reached = rows["use"] == "finetuned"
     return rows.assign(
-        reference_arm=study.arms[0],
+        reference_arm=run.arms[0],
         reference=0.6,
         reached=is_reached,
         labels_pct=np.where(is_reached, 36.0, np.nan),
@@ -83,11 +82,11 @@ def _savings(study: Study) -> pd.DataFrame:
     )
 
 
-def _confusion(study: Study) -> pd.DataFrame:
+def _confusion(run: Run) -> pd.DataFrame:
     classes = pd.DataFrame(
         itertools.product(CLASS_NAMES, CLASS_NAMES), columns=["true", "predicted"]
     )
-    rows = _cells(study).merge(classes, how="cross")
+    rows = _cells(run).merge(classes, how="cross")
     return rows.assign(count=np.where(rows["true"] == rows["predicted"], 30, 2))
 
 
@@ -104,18 +103,18 @@ def _realism() -> pd.DataFrame:
     )
 
 
-def _tables(study: Study) -> dict[str, pd.DataFrame]:
-    cells = _cells(study)
+def _tables(run: Run) -> dict[str, pd.DataFrame]:
+    cells = _cells(run)
     bins = pd.DataFrame({"bin": range(5), "confidence": np.arange(0.1, 1, 0.2)})
     epochs = pd.DataFrame(
-        itertools.product(study.arms, (1, 2, 3), ("alignment", "effective_rank")),
+        itertools.product(run.arms, (1, 2, 3), ("alignment", "effective_rank")),
         columns=["arm", "epoch", "metric"],
     )
     return {
-        "scores": _scores(study),
-        "intervals": intervals(study),
-        "comparisons": _comparisons(study),
-        "label_saving": _savings(study),
+        "scores": _scores(run),
+        "intervals": intervals(run),
+        "comparisons": _comparisons(run),
+        "label_saving": _savings(run),
         "diagnostics_curves": epochs.assign(value=1 / epochs["epoch"]),
         "calibration": cells.assign(
             ece=0.1, classwise_ece=0.05, mean_confidence=0.7, accuracy=0.6
@@ -123,7 +122,7 @@ def _tables(study: Study) -> dict[str, pd.DataFrame]:
         "reliability": cells.merge(bins, how="cross").assign(
             accuracy=lambda rows: 0.9 * rows["confidence"], share=0.2
         ),
-        "confusion": _confusion(study),
+        "confusion": _confusion(run),
         "places": cells.assign(
             min=0.2, q25=0.4, median=0.5, q75=0.6, max=0.8, num_places=9
         ),
@@ -136,31 +135,31 @@ def _tables(study: Study) -> dict[str, pd.DataFrame]:
             validations=3,
             best_step=40,
             val_score=0.6,
-            edge=True,
+            edge="no",
         ),
         "realism": _realism(),
     }
 
 
-def _records(study: Study) -> dict[str, object]:
-    scores = _scores(study)
-    baselines = set(study.arms) - study.pretrained
+def _records(run: Run) -> dict[str, object]:
+    scores = _scores(run)
+    baselines = set(run.arms) - run.pretrained
     report = {
         task: report_task(
             summarise(scores[scores["task"] == task], metric),
             metric,
             baselines,
-            set(study.pretrained),
+            set(run.pretrained),
         )
-        for task, (metric, _) in study.headlines.items()
+        for task, (metric, _) in run.headlines.items()
     }
-    points = intervals(study).rename(columns={"mean": "score"})
+    points = intervals(run).rename(columns={"mean": "score"})
     points["label_pct"] = 100 * points["label_frac"]
     curve = points[["task", "use", "arm", "label_pct", "score", "low", "high"]]
-    cells = _cells(study).drop(columns="use").drop_duplicates()
+    cells = _cells(run).drop(columns="use").drop_duplicates()
     cells = cells.assign(stage="grid", labels=82, seconds=3.25, gflops=0.001)
     cost = [
-        *({"stage": "pretrain", "arm": arm, "seconds": 9.5} for arm in study.arms),
+        *({"stage": "pretrain", "arm": arm, "seconds": 9.5} for arm in run.arms),
         *cells.to_dict("records"),
     ]
     claims = {
@@ -171,33 +170,33 @@ def _records(study: Study) -> dict[str, object]:
                     "low": 0.01 - 0.03 * i,
                     "high": 0.03 - 0.03 * i,
                     "verdict": _VERDICTS[i],
-                    "reference": study.arms[0],
+                    "reference": run.arms[0],
                 }
                 for i, use in enumerate(USES)
             }
-            for arm in sorted(study.pretrained)
+            for arm in sorted(run.pretrained)
         }
-        for task in study.tasks
+        for task in run.tasks
     }
     return {
         "ablation": report,
         "label_efficiency": curve.to_dict("records"),
         "cost": cost,
         "claims": claims,
-        "diagnostics": {arm: {"alignment": 0.4, "top_1": 0.25} for arm in study.arms},
-        "headline": {"arm": study.arms[0], "labels": 82, "frozen": {"aa": 0.5}},
+        "diagnostics": {arm: {"alignment": 0.4, "top_1": 0.25} for arm in run.arms},
+        "headline": {"arm": run.arms[0], "labels": 82, "frozen": {"aa": 0.5}},
         "data": {"labelled": {"tiles": 90, "places": 9}},
         "leakage": {"shared_places": 0, "duplicate_tiles": 0},
         "realism": {"inside": 2, "measures": 3},
     }
 
 
-def write_results(folder: Path, study: Study = STUDY) -> Path:
+def write_results(folder: Path, run: Run = RUN) -> Path:
     """Every file that the page reads."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in _tables(study).items():
+    for name, rows in _tables(run).items():
         rows.to_csv(folder / f"{name}.csv", index=False)
-    for name, record in _records(study).items():
+    for name, record in _records(run).items():
         (folder / f"{name}.json").write_text(json.dumps(record))
     for name in (
         "figures/label_efficiency_single_label",

@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from tests.results import STUDY
+from tests.results import RUN
 
 from sentinel_fusion.report.background_charts import (
     cost_chart,
@@ -25,7 +25,7 @@ def _realism(real_low: float, real_high: float) -> pd.DataFrame:
 
 
 def test_measures_are_scaled_so_that_real_places_span_0_to_1() -> None:
-    chart = realism_chart(STUDY, _realism(10.0, 20.0)).charts[0]
+    chart = realism_chart(RUN, _realism(10.0, 20.0)).charts[0]
     row = chart.data["realism"].iloc[0]
     assert (row["low"], row["median"], row["high"]) == (-0.5, 0.5, 2.0)
     assert (row["label"], row["where"]) == ("band mean, B02", "inside")
@@ -33,7 +33,7 @@ def test_measures_are_scaled_so_that_real_places_span_0_to_1() -> None:
 
 def test_a_measure_without_spread_has_no_place_on_the_scale() -> None:
     rows = pd.concat([_realism(10.0, 20.0), _realism(10.0, 10.0)])
-    chart = realism_chart(STUDY, rows).charts[0]
+    chart = realism_chart(RUN, rows).charts[0]
     assert len(chart.data["realism"]) == 1
 
 
@@ -44,7 +44,7 @@ def test_seconds_are_summed_by_arm_and_stage() -> None:
         {**cell, "label_frac": 0.1, "seconds": 2.0},
         {**cell, "label_frac": 1.0, "seconds": 3.0},
     ]
-    data = cost_chart(STUDY, costs).charts[0].data["cost"]
+    data = cost_chart(RUN, costs).charts[0].data["cost"]
     assert dict(zip(data["work"], data["seconds"], strict=True)) == {
         "pretrain": 1.0,
         "segmentation": 5.0,
@@ -59,5 +59,5 @@ def test_epochs_are_whole_and_have_room(epochs: int, ticks: list[int]) -> None:
     rows = pd.DataFrame({"epoch": range(epochs)}).assign(
         arm="late", metric="rank", value=1
     )
-    spec = diagnostics_chart(STUDY, rows).charts[0].spec
+    spec = diagnostics_chart(RUN, rows).charts[0].spec
     assert spec["layer"][0]["encoding"]["x"]["axis"]["values"][: len(ticks)] == ticks

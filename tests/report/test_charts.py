@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from tests.results import STUDY, write_results
+from tests.results import RUN, write_results
 
 from sentinel_fusion.report.background_charts import (
     cost_chart,
@@ -34,25 +34,25 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def _curves(results: Results) -> Charts:
-    found = curve_points(STUDY, results)
+    found = curve_points(RUN, results)
     assert found is not None
-    return curve_charts(STUDY, *found, reference_scores(STUDY, results))
+    return curve_charts(RUN, *found, reference_scores(RUN, results))
 
 
 def _of_table(name: str, draw: Callable[..., Charts]) -> Callable[[Results], Charts]:
-    return lambda results: draw(STUDY, results.table(name))
+    return lambda results: draw(RUN, results.table(name))
 
 
 DRAWN: dict[str, Callable[[Results], Charts]] = {
     "curves": _curves,
-    "claims": lambda r: claims_chart(STUDY, claim_rows(r.record("claims.json") or {})),
+    "claims": lambda r: claims_chart(RUN, claim_rows(r.record("claims.json") or {})),
     "comparisons": _of_table("comparisons.csv", comparisons_chart),
     "reliability": _of_table("reliability.csv", reliability_charts),
     "confusion": _of_table("confusion.csv", confusion_charts),
     "places": _of_table("places.csv", places_chart),
     "diagnostics": _of_table("diagnostics_curves.csv", diagnostics_chart),
     "realism": _of_table("realism.csv", realism_chart),
-    "cost": lambda r: cost_chart(STUDY, r.rows("cost.json") or []),
+    "cost": lambda r: cost_chart(RUN, r.rows("cost.json") or []),
 }
 
 

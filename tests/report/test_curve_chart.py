@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.results import STUDY, write_results
+from tests.results import RUN, write_results
 
 from sentinel_fusion.report.curve_chart import (
     curve_charts,
@@ -22,7 +22,7 @@ def results(tmp_path: Path) -> Results:
 
 
 def _points(results: Results) -> pd.DataFrame:
-    found = curve_points(STUDY, results)
+    found = curve_points(RUN, results)
     assert found is not None
     return found[0]
 
@@ -32,7 +32,7 @@ def test_points_are_the_headline_metric_with_its_interval(results: Results) -> N
     rows = pd.read_csv(file)
     other = rows.assign(metric="kappa", mean=0.0)
     pd.concat([other, rows]).to_csv(file, index=False)
-    found = curve_points(STUDY, results)
+    found = curve_points(RUN, results)
     assert found is not None
     points, spread = found
     assert spread == "95 % intervals over places and seeds"
@@ -42,7 +42,7 @@ def test_points_are_the_headline_metric_with_its_interval(results: Results) -> N
 
 def test_without_intervals_the_spread_over_seeds_is_said(results: Results) -> None:
     (results.folder / "intervals.csv").unlink()
-    found = curve_points(STUDY, results)
+    found = curve_points(RUN, results)
     assert found is not None
     points, spread = found
     assert "standard deviation" in spread
@@ -50,7 +50,7 @@ def test_without_intervals_the_spread_over_seeds_is_said(results: Results) -> No
 
 
 def test_without_any_scores_there_are_no_points(tmp_path: Path) -> None:
-    assert curve_points(STUDY, Results(tmp_path)) is None
+    assert curve_points(RUN, Results(tmp_path)) is None
 
 
 def test_the_floor_is_the_best_frozen_arm_from_scratch() -> None:
@@ -63,23 +63,23 @@ def test_the_floor_is_the_best_frozen_arm_from_scratch() -> None:
         ],
         columns=[*KEYS, "mean"],
     )
-    floor = floor_scores(STUDY, points).to_dict("records")
+    floor = floor_scores(RUN, points).to_dict("records")
     assert [(row["arm"], row["mean"]) for row in floor] == [("swin_late", 0.6)]
 
 
 def test_the_reference_is_that_of_the_ablation(results: Results) -> None:
-    found = reference_scores(STUDY, results).set_index("task")
+    found = reference_scores(RUN, results).set_index("task")
     assert found.loc["single_label", "arm"] == "swin_late"
     assert found.loc["single_label", "mean"] == pytest.approx(0.64)
 
 
 def test_without_an_ablation_no_reference_is_drawn(tmp_path: Path) -> None:
-    assert reference_scores(STUDY, Results(tmp_path)).empty
+    assert reference_scores(RUN, Results(tmp_path)).empty
 
 
 def test_arms_stand_evenly_around_their_share_of_labels(results: Results) -> None:
     points = _points(results)
-    rows = curve_charts(STUDY, points, "", reference_scores(STUDY, results)).charts[0]
+    rows = curve_charts(RUN, points, "", reference_scores(RUN, results)).charts[0]
     data = rows.data["curves"]
     one = data[(data["task"] == "segmentation") & (data["use"] == "frozen")]
     one = one.assign(shift=np.log(one["x"] / one["label_pct"]))
@@ -90,7 +90,7 @@ def test_arms_stand_evenly_around_their_share_of_labels(results: Results) -> Non
 
 def test_both_uses_share_one_scale_that_holds_every_interval(results: Results) -> None:
     points = _points(results)
-    charts = curve_charts(STUDY, points, "", reference_scores(STUDY, results)).charts
+    charts = curve_charts(RUN, points, "", reference_scores(RUN, results)).charts
     scales = [chart.spec["layer"][0]["encoding"]["y"]["scale"] for chart in charts]
     assert scales[0] == scales[1]
     rows = points[points["task"] == "single_label"]
@@ -103,5 +103,5 @@ def test_both_uses_share_one_scale_that_holds_every_interval(results: Results) -
 def test_uses_without_scores_have_no_chart(results: Results) -> None:
     points = _points(results)
     frozen = points[points["use"] == "frozen"]
-    charts = curve_charts(STUDY, frozen, "", reference_scores(STUDY, results)).charts
+    charts = curve_charts(RUN, frozen, "", reference_scores(RUN, results)).charts
     assert [chart.key for chart in charts] == ["curve-frozen"]

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pandas as pd
-from tests.results import STUDY, write_results
+from tests.results import RUN, write_results
 
 from sentinel_fusion.report.difference_charts import (
     claim_rows,
@@ -40,12 +40,12 @@ def test_the_chart_compares_headline_metrics_alone(tmp_path: Path) -> None:
     rows = Results(write_results(tmp_path)).table("comparisons.csv")
     assert rows is not None
     both = pd.concat([rows, rows.assign(metric="kappa")])
-    data = comparisons_chart(STUDY, both).charts[0].data["comparisons"]
+    data = comparisons_chart(RUN, both).charts[0].data["comparisons"]
     assert set(data["metric"]) == {"aa", "miou"}
 
 
 def test_the_chart_is_drawn_in_points(tmp_path: Path) -> None:
     rows = Results(write_results(tmp_path)).table("comparisons.csv")
     assert rows is not None
-    data = comparisons_chart(STUDY, rows).charts[0].data["comparisons"]
+    data = comparisons_chart(RUN, rows).charts[0].data["comparisons"]
     assert set(data["difference"].round(6)) == {2.0, 3.0}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.results import STUDY, write_results
+from tests.results import RUN, write_results
 
 from sentinel_fusion.report import page
 from sentinel_fusion.report.page_data import packed
@@ -18,7 +18,7 @@ SECTIONS = (
     *("verdict", "curves", "comparisons", "maps", "quality"),
     *("diagnostics", "data", "fairness", "cost", "provenance"),
 )
-STUDY_OF_PAGE = dataclasses.replace(STUDY, cautions=("synthetic: generated tiles.",))
+CAUTIOUS = dataclasses.replace(RUN, cautions=("synthetic: generated tiles.",))
 
 
 class Elements(HTMLParser):
@@ -38,7 +38,7 @@ class Elements(HTMLParser):
 
 def _render(folder: Path, params: str = "seed: 0\n") -> str:
     results = Results(folder)
-    return page.render_page(STUDY_OF_PAGE, results, origin=ORIGIN, params=params)
+    return page.render_page(CAUTIOUS, results, origin=ORIGIN, params=params)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -122,7 +122,7 @@ def test_tables_are_read_without_a_script(html: str) -> None:
 
 def test_arms_can_be_told_apart_beside_their_switches(elements: Elements) -> None:
     swatches = [svg for svg in elements.of("svg") if svg.get("class") == "swatch"]
-    assert len(swatches) == len(STUDY.arms)
+    assert len(swatches) == len(RUN.arms)
     assert all(swatch["aria-hidden"] == "true" for swatch in swatches)
 
 
@@ -177,7 +177,7 @@ def test_arms_with_scores_can_be_chosen_and_the_pre_trained_are(tmp_path: Path) 
         tmp_path / "intervals.csv", index=False
     )
     both = ("single_label", "segmentation")
-    assert page.arm_choices(STUDY, results) == [
+    assert page.arm_choices(RUN, results) == [
         page.ArmChoice("late", ("segmentation",), is_chosen=False),
         page.ArmChoice("dual_simclr", both, is_chosen=True),
         page.ArmChoice("swin_late", both, is_chosen=True),  # the reference

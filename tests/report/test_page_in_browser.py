@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
-from tests.results import STUDY, write_results
+from tests.results import RUN, write_results
 
 from sentinel_fusion.report.page import render_page
 from sentinel_fusion.report.results import Results
@@ -35,8 +35,8 @@ PHONE = ViewportSize(width=390, height=844)
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("page")
     results = Results(write_results(folder / "metrics"))
-    study = dataclasses.replace(STUDY, cautions=("synthetic: generated tiles.",))
-    html = render_page(study, results, origin={}, params="seed: 0\n")
+    run = dataclasses.replace(RUN, cautions=("synthetic: generated tiles.",))
+    html = render_page(run, results, origin={}, params="seed: 0\n")
     (folder / "index.html").write_text(html)
     return (folder / "index.html").as_uri()
 
@@ -246,7 +246,7 @@ def test_words_tables_and_figures_are_read_without_scripts(
     context = browser.new_context(offline=True, java_script_enabled=False)
     page = context.new_page()
     page.goto(address)
-    assert page.locator(".verdict").count() == len(STUDY.tasks)
+    assert page.locator(".verdict").count() == len(RUN.tasks)
     assert page.locator("#curves figure.table").first.is_visible()
     assert page.locator("#curves noscript img").first.is_visible()
     assert not page.locator(".switches").is_visible()
@@ -256,7 +256,7 @@ def test_words_tables_and_figures_are_read_without_scripts(
 def test_the_page_opens_where_a_result_is_missing(
     browser: Browser, tmp_path: Path
 ) -> None:
-    html = render_page(STUDY, Results(tmp_path / "none"), origin={}, params="")
+    html = render_page(RUN, Results(tmp_path / "none"), origin={}, params="")
     (tmp_path / "index.html").write_text(html)
     context = browser.new_context(offline=True)
     reader = Reader(context.new_page(), (tmp_path / "index.html").as_uri())

@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from tests.results import STUDY
+from tests.results import RUN
 
 from sentinel_fusion.classes import CLASS_COLOURS, CLASS_NAMES
 from sentinel_fusion.report.blocks import Switch
@@ -18,7 +18,7 @@ COUNTS = pd.DataFrame(
         )
     ]
 )
-CHARTS = confusion_charts(STUDY, COUNTS)
+CHARTS = confusion_charts(RUN, COUNTS)
 
 
 def test_a_row_of_the_confusion_is_shared_out_among_the_predictions() -> None:

@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from tests.results import STUDY
+from tests.results import RUN
 
 from sentinel_fusion.report.verdict import verdicts
 
@@ -39,19 +39,19 @@ def _claims(*words: str) -> pd.DataFrame:
 def test_a_task_has_the_best_word_of_its_arms(
     words: tuple[str, ...], best: str
 ) -> None:
-    found = verdicts(STUDY, _claims(*words), NO_REFERENCE)
+    found = verdicts(RUN, _claims(*words), NO_REFERENCE)
     assert [verdict.word for verdict in found] == [best]
 
 
 def test_the_bar_is_named_first() -> None:
-    sentences = verdicts(STUDY, _claims("holds"), REFERENCE)[0].sentences
+    sentences = verdicts(RUN, _claims("holds"), REFERENCE)[0].sentences
     assert sentences[0] == (
         "The bar: late, fine-tuned with all labels, average accuracy (AA) 70.1 %."
     )
 
 
 def test_an_arm_is_named_with_its_difference_and_interval() -> None:
-    sentences = verdicts(STUDY, _claims("undecided"), NO_REFERENCE)[0].sentences
+    sentences = verdicts(RUN, _claims("undecided"), NO_REFERENCE)[0].sentences
     assert sentences == (
         "Undecided for 1 of 1: arm0, frozen encoder (+0.5 points, "
         "\N{MINUS SIGN}1.5 to +2.5).",
@@ -59,7 +59,7 @@ def test_an_arm_is_named_with_its_difference_and_interval() -> None:
 
 
 def test_arms_beyond_the_best_three_are_counted() -> None:
-    sentences = verdicts(STUDY, _claims(*["holds"] * 5), NO_REFERENCE)[0].sentences
+    sentences = verdicts(RUN, _claims(*["holds"] * 5), NO_REFERENCE)[0].sentences
     assert sentences[0].startswith("Holds for 5 of 5: arm0, ")
     assert sentences[0].endswith("; and 2 more.")
     assert "arm3" not in sentences[0]
@@ -69,4 +69,4 @@ def test_an_unknown_verdict_is_refused() -> None:
     with pytest.raises(
         ValueError, match="one of holds, undecided, does not hold, got maybe"
     ):
-        verdicts(STUDY, _claims("maybe"), NO_REFERENCE)
+        verdicts(RUN, _claims("maybe"), NO_REFERENCE)

@@ -17,7 +17,7 @@ from sentinel_fusion.report.charts import (
     source,
     sparse_axis,
 )
-from sentinel_fusion.report.study import Study, spell
+from sentinel_fusion.report.run import Run, spell
 
 _INSIDE = ("#0072b2", "#56b4e9")
 _OUTSIDE = ("#d55e00", "#f0883e")
@@ -32,11 +32,11 @@ _MOST_EPOCH_TICKS = 9
 _THIN_ROW_PX = 14
 
 
-def diagnostics_chart(study: Study, rows: pd.DataFrame) -> Charts:
+def diagnostics_chart(run: Run, rows: pd.DataFrame) -> Charts:
     """How a pre-training's features develop.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         rows: As ``diagnostics_curves.csv`` holds them.
 
     Returns:
@@ -48,10 +48,10 @@ def diagnostics_chart(study: Study, rows: pd.DataFrame) -> Charts:
     base = source("diagnostics", IN_ARMS, "datum.metric === diagnostic").encode(
         x=alt.X("epoch:Q", axis=alt.Axis(values=ticks, format="d", grid=False)),
         y=alt.Y("value:Q", scale=alt.Scale(zero=False), title=None),
-        color=arm_colour(study),
+        color=arm_colour(run),
     )
     points = base.mark_point(filled=True, size=45, opacity=1).encode(
-        shape=arm_symbol(study),
+        shape=arm_symbol(run),
         tooltip=[
             alt.Tooltip("arm:N"),
             alt.Tooltip("epoch:Q"),
@@ -60,7 +60,7 @@ def diagnostics_chart(study: Study, rows: pd.DataFrame) -> Charts:
     )
     spec = finish(
         [base.mark_line(strokeWidth=2), points],
-        study=study,
+        run=run,
         title=alt.ExprRef("replace(diagnostic, /_/g, ' ')"),
         description="Line chart: one diagnostic of every pre-training by epoch.",
         extra=[alt.param(name="diagnostic", value=metrics[0])],
@@ -72,11 +72,11 @@ def diagnostics_chart(study: Study, rows: pd.DataFrame) -> Charts:
     )
 
 
-def realism_chart(study: Study, rows: pd.DataFrame) -> Charts:
+def realism_chart(run: Run, rows: pd.DataFrame) -> Charts:
     """Where the simulator lies inside the spread of real places.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         rows: As ``realism.csv`` holds them.
 
     Returns:
@@ -84,7 +84,7 @@ def realism_chart(study: Study, rows: pd.DataFrame) -> Charts:
     """
     spec = finish(
         _realism_layers(),
-        study=study,
+        run=run,
         title="Synthetic against real places",
         description="Interval chart, a row a measure. A table below holds the figures.",
         height=alt.Step(_THIN_ROW_PX),
@@ -142,11 +142,11 @@ def _realism_layers() -> list[alt.Chart]:
     ]
 
 
-def cost_chart(study: Study, costs: list[dict[str, Any]]) -> Charts:
+def cost_chart(run: Run, costs: list[dict[str, Any]]) -> Charts:
     """The seconds of every arm by stage.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         costs: As ``cost.json`` holds them.
 
     Returns:
@@ -156,12 +156,12 @@ def cost_chart(study: Study, costs: list[dict[str, Any]]) -> Charts:
     is_cell = rows["stage"] == "grid"
     rows["work"] = rows["task"].where(is_cell, "pretrain").map(spell)
     total = rows.groupby(["arm", "work"], as_index=False)["seconds"].sum()
-    steps = ["pretrain", *map(spell, study.tasks)]
+    steps = ["pretrain", *map(spell, run.tasks)]
     shades = [themed(*_STAGES[i % len(_STAGES)]) for i in range(len(steps))]
     bars = source("cost").mark_bar(size=13)
     bars = bars.encode(
         x=alt.X("seconds:Q", axis=sparse_axis("d"), title="seconds"),
-        y=alt.Y("arm:N", sort=list(study.arms), title=None),
+        y=alt.Y("arm:N", sort=list(run.arms), title=None),
         color=alt.Color(
             "work:N", title=None, scale=alt.Scale(domain=steps, range=shades)
         ),
@@ -174,7 +174,7 @@ def cost_chart(study: Study, costs: list[dict[str, Any]]) -> Charts:
     )
     spec = finish(
         [bars],
-        study=study,
+        run=run,
         title="Seconds by arm",
         description="Stacked bars, a row an arm. A table below holds every cell.",
         height=alt.Step(ROW_PX),

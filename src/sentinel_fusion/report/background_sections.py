@@ -18,7 +18,7 @@ from sentinel_fusion.report.page_tables import (
 )
 from sentinel_fusion.report.pictures import pictures_of
 from sentinel_fusion.report.results import Results
-from sentinel_fusion.report.study import Study
+from sentinel_fusion.report.run import Run
 
 _BUDGET = {
     "task": ("task", ""),
@@ -59,11 +59,11 @@ _COST = {
 }
 
 
-def diagnostics_section(study: Study, results: Results) -> Section:
+def diagnostics_section(run: Run, results: Results) -> Section:
     """How the pre-trainings went.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: Its results.
 
     Returns:
@@ -79,7 +79,7 @@ def diagnostics_section(study: Study, results: Results) -> Section:
     section.blocks.append(
         gap("diagnostics_curves.csv")
         if curves is None
-        else diagnostics_chart(study, curves)
+        else diagnostics_chart(run, curves)
     )
     numbers = results.record("diagnostics.json")
     section.blocks.append(
@@ -87,15 +87,15 @@ def diagnostics_section(study: Study, results: Results) -> Section:
         if numbers is None
         else records_table("Diagnostics at the end of each pre-training", numbers)
     )
-    section.blocks.extend(pictures_of("diagnostics", study, results))
+    section.blocks.extend(pictures_of("diagnostics", run, results))
     return section
 
 
-def data_section(study: Study, results: Results) -> Section:
+def data_section(run: Run, results: Results) -> Section:
     """What the data are, where they lie, and how synthetic ones differ from real ones.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: Its results.
 
     Returns:
@@ -108,7 +108,7 @@ def data_section(study: Study, results: Results) -> Section:
         "with real ones, place by place.",
     )
     blocks = section.blocks
-    blocks.extend(pictures_of("data", study, results) or [gap("data")])
+    blocks.extend(pictures_of("data", run, results) or [gap("data")])
     numbers = results.record("data.json")
     if numbers is not None:
         blocks.append(record_table("What the tile stores hold", numbers))
@@ -116,14 +116,14 @@ def data_section(study: Study, results: Results) -> Section:
     if rows is None:
         blocks.append(gap("realism.csv"))
     else:
-        blocks.append(realism_chart(study, rows))
+        blocks.append(realism_chart(run, rows))
         words = rows.assign(inside=rows["inside"].map({True: "yes", False: "no"}))
         title = "Where the simulator lies inside real places' spread"
         blocks.append(frame_table(title, words, _REALISM))
     summary = results.record("realism.json")
     if summary is not None:
         blocks.append(record_table("Realism in numbers", summary))
-    blocks.extend(pictures_of("realism", study, results))
+    blocks.extend(pictures_of("realism", run, results))
     return section
 
 
@@ -161,11 +161,11 @@ def _worded(budget: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def cost_section(study: Study, results: Results) -> Section:
+def cost_section(run: Run, results: Results) -> Section:
     """Seconds, memory, parameters and arithmetic of every cell.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: Its results.
 
     Returns:
@@ -181,7 +181,7 @@ def cost_section(study: Study, results: Results) -> Section:
         "Cost",
         lead,
         [
-            cost_chart(study, costs),
+            cost_chart(run, costs),
             frame_table("Cost of every pre-training and cell", rows, _COST),
         ],
     )

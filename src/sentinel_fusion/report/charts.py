@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from sentinel_fusion.report.chart_style import arm_styles, config, themed
-from sentinel_fusion.report.study import USES, Study
+from sentinel_fusion.report.run import USES, Run
 
 IN_TASK = "datum.task === task"
 IN_USES = "indexof(uses, datum.use) >= 0"
@@ -21,7 +21,7 @@ ROW_PX = 20
 def finish(
     layers: Sequence[alt.Chart],
     *,
-    study: Study,
+    run: Run,
     title: str | alt.ExprRef,
     description: str,
     notes: Sequence[str] = (),
@@ -32,7 +32,7 @@ def finish(
 
     Args:
         layers: Its layers; they name their data.
-        study: The run, whose data and protocol stand below the title.
+        run: The run, whose data and protocol stand below the title.
         title: Title, or an expression of the signals.
         description: What it shows, for those who do not see it.
         notes: Further lines below the title, short enough for a phone.
@@ -43,10 +43,10 @@ def finish(
         Vega-Lite, as wide as the page lets it be.
     """
     values: dict[str, Any] = {
-        "task": study.tasks[0],
+        "task": run.tasks[0],
         "uses": list(USES),
-        "arms": list(study.arms),
-        "frac": study.label_fracs[-1],
+        "arms": list(run.arms),
+        "frac": run.label_fracs[-1],
         "dark": False,
     }
     chart = (
@@ -55,7 +55,7 @@ def finish(
         .properties(
             width="container",
             height=height,
-            title=alt.TitleParams(text=title, subtitle=[study.stamp, *notes]),
+            title=alt.TitleParams(text=title, subtitle=[run.stamp, *notes]),
             description=description,
         )
     )
@@ -88,32 +88,32 @@ def by_task(values: Mapping[str, Any]) -> str:
     return f"({json.dumps(dict(values))})[task]"
 
 
-def arm_colour(study: Study) -> alt.Color:
+def arm_colour(run: Run) -> alt.Color:
     """Colour by arm, the same in every chart.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
 
     Returns:
         The encoding; the page's switches are its legend.
     """
-    styles = arm_styles(study.arms, study.pretrained)
+    styles = arm_styles(run.arms, run.pretrained)
     colours = [themed(style.light, style.dark) for style in styles.values()]
     return alt.Color(
         "arm:N", scale=alt.Scale(domain=list(styles), range=colours), legend=None
     )
 
 
-def arm_symbol(study: Study) -> alt.Shape:
+def arm_symbol(run: Run) -> alt.Shape:
     """Marker by arm, the same in every chart.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
 
     Returns:
         The encoding; the page's switches are its legend.
     """
-    styles = arm_styles(study.arms, study.pretrained)
+    styles = arm_styles(run.arms, run.pretrained)
     symbols = [style.symbol for style in styles.values()]
     return alt.Shape(
         "arm:N", scale=alt.Scale(domain=list(styles), range=symbols), legend=None

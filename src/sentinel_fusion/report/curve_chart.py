@@ -17,7 +17,7 @@ from sentinel_fusion.report.charts import (
 )
 from sentinel_fusion.report.efficiency import USE_TITLES
 from sentinel_fusion.report.results import Results
-from sentinel_fusion.report.study import USES, Study
+from sentinel_fusion.report.run import USES, Run
 
 _KEYS = ["task", "use", "label_frac"]
 _DODGE = 1.03
@@ -29,11 +29,11 @@ _MARGIN = 0.04
 _FLOOR = "floor: best random frozen features"
 
 
-def curve_points(study: Study, results: Results) -> tuple[pd.DataFrame, str] | None:
+def curve_points(run: Run, results: Results) -> tuple[pd.DataFrame, str] | None:
     """The headline metric of every cell, with an interval.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: Its results.
 
     Returns:
@@ -43,9 +43,9 @@ def curve_points(study: Study, results: Results) -> tuple[pd.DataFrame, str] | N
     """
     intervals = results.table("intervals.csv")
     if intervals is not None:
-        wanted = intervals["task"].map({t: m for t, (m, _) in study.headlines.items()})
+        wanted = intervals["task"].map({t: m for t, (m, _) in run.headlines.items()})
         rows = intervals[intervals["metric"] == wanted]
-        return rows.drop(columns="metric"), "95 % intervals over places and seeds"
+        return rows.drop(columns="metric"), f"{run.intervals} over places and seeds"
     points = results.rows("label_efficiency.json")
     if points is None:
         return None
@@ -54,11 +54,11 @@ def curve_points(study: Study, results: Results) -> tuple[pd.DataFrame, str] | N
     return rows, "± standard deviation over seeds"
 
 
-def reference_scores(study: Study, results: Results) -> pd.DataFrame:
+def reference_scores(run: Run, results: Results) -> pd.DataFrame:
     """The best supervised arm of each task, fine-tuned with all labels.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: Its results.
 
     Returns:
@@ -67,23 +67,23 @@ def reference_scores(study: Study, results: Results) -> pd.DataFrame:
     report = results.record("ablation.json") or {}
     rows = [
         {"task": task, "arm": found["arm"], "mean": found[metric]}
-        for task, (metric, _) in study.headlines.items()
+        for task, (metric, _) in run.headlines.items()
         if (found := report.get(task, {}).get("reference"))
     ]
     return pd.DataFrame(rows, columns=["task", "arm", "mean"])
 
 
-def floor_scores(study: Study, points: pd.DataFrame) -> pd.DataFrame:
+def floor_scores(run: Run, points: pd.DataFrame) -> pd.DataFrame:
     """What the best untrained encoder reaches when frozen: no arm should be below.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         points: As ``curve_points`` gives them.
 
     Returns:
         Columns "task", "label_frac", "arm" and "mean".
     """
-    is_random = (points["use"] == "frozen") & ~points["arm"].isin(study.pretrained)
+    is_random = (points["use"] == "frozen") & ~points["arm"].isin(run.pretrained)
     best = points[is_random].sort_values("mean", kind="stable")
     best = best.drop_duplicates(["task", "label_frac"], keep="last")
     return best[["task", "label_frac", "arm", "mean"]].sort_values(
@@ -92,12 +92,12 @@ def floor_scores(study: Study, points: pd.DataFrame) -> pd.DataFrame:
 
 
 def curve_charts(
-    study: Study, points: pd.DataFrame, spread: str, references: pd.DataFrame
+    run: Run, points: pd.DataFrame, spread: str, references: pd.DataFrame
 ) -> Charts:
     """Score against share of labels, a chart a use.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         points: As ``curve_points`` gives them.
         spread: What the interval is.
         references: As ``reference_scores`` gives them.
@@ -105,9 +105,9 @@ def curve_charts(
     Returns:
         The charts of the uses that there are, on one scale.
     """
-    floor = floor_scores(study, points)
+    floor = floor_scores(run, points)
     data = {
-        "curves": _dodged(study, points),
+        "curves": _dodged(run, points),
         "floor": floor.assign(label_pct=100 * floor["label_frac"]),
         "references": references,
     }
@@ -115,7 +115,7 @@ def curve_charts(
         charts=tuple(
             Chart(
                 key=f"curve-{use}",
-                spec=_curve_spec(study, points, spread, use),
+                spec=_curve_spec(run, points, spread, use),
                 data=data,
                 use=use,
             )
@@ -131,12 +131,12 @@ def curve_charts(
     )
 
 
-def _dodged(study: Study, points: pd.DataFrame) -> pd.DataFrame:
+def _dodged(run: Run, points: pd.DataFrame) -> pd.DataFrame:
     """With "label_pct" and "x", which keeps arms of a task apart."""
     rows = points.assign(label_pct=(100 * points["label_frac"]).round(4))
     shift = pd.Series(0.0, index=rows.index)
     for _, group in rows.groupby("task"):
-        arms = [arm for arm in study.arms if arm in set(group["arm"])]
+        arms = [arm for arm in run.arms if arm in set(group["arm"])]
         place = {arm: i - (len(arms) - 1) / 2 for i, arm in enumerate(arms)}
         shift[group.index] = group["arm"].map(place)
     return rows.assign(x=(rows["label_pct"] * _DODGE**shift).round(4))
@@ -152,20 +152,20 @@ def _spans(points: pd.DataFrame) -> dict[str, list[float]]:
 
 
 def _curve_spec(
-    study: Study, points: pd.DataFrame, spread: str, use: str
+    run: Run, points: pd.DataFrame, spread: str, use: str
 ) -> dict[str, object]:
     hover = alt.selection_point(
         name="hover", on="pointerover", fields=["arm"], clear="pointerout", empty=True
     )
     titles = {
         task: f"{title}, {USE_TITLES[use]}"
-        for task, (_, title) in study.headlines.items()
+        for task, (_, title) in run.headlines.items()
     }
     base = source("curves", IN_TASK, f"datum.use === '{use}'", IN_ARMS)
     base = base.encode(
         x=_labels_axis("x", points),
         y=_score_axis("mean", points),
-        color=arm_colour(study),
+        color=arm_colour(run),
         opacity=alt.condition(hover, alt.value(1), alt.value(0.15)),
     )
     layers = [
@@ -173,12 +173,12 @@ def _curve_spec(
         base.mark_rule(strokeWidth=1.2).encode(
             y=_score_axis("low", points), y2="high:Q"
         ),
-        _lines(base, study),
-        _points(base, study).add_params(hover),
+        _lines(base, run),
+        _points(base, run).add_params(hover),
     ]
     return finish(
         layers,
-        study=study,
+        run=run,
         title=alt.ExprRef(by_task(titles)),
         description=(
             f"Line chart: score of each {USE_TITLES[use]} arm against the share of "
@@ -238,8 +238,8 @@ def _context(points: pd.DataFrame) -> list[alt.Chart]:
     ]
 
 
-def _lines(base: alt.Chart, study: Study) -> alt.Chart:
-    styles = arm_styles(study.arms, study.pretrained)
+def _lines(base: alt.Chart, run: Run) -> alt.Chart:
+    styles = arm_styles(run.arms, run.pretrained)
     widths = alt.Scale(domain=list(styles), range=[s.width for s in styles.values()])
     dashes = alt.Scale(domain=list(styles), range=[s.dash for s in styles.values()])
     lines: alt.Chart = base.mark_line().encode(
@@ -249,15 +249,15 @@ def _lines(base: alt.Chart, study: Study) -> alt.Chart:
     return lines
 
 
-def _points(base: alt.Chart, study: Study) -> alt.Chart:
-    styles = arm_styles(study.arms, study.pretrained)
+def _points(base: alt.Chart, run: Run) -> alt.Chart:
+    styles = arm_styles(run.arms, run.pretrained)
     fillings = alt.Scale(
         domain=list(styles), range=[style.filling for style in styles.values()]
     )
     hollow = is_among([arm for arm, style in styles.items() if not style.filling])
     points: alt.Chart = base.mark_point(size=70, strokeWidth=1.8, opacity=1).encode(
-        shape=arm_symbol(study),
-        fill=alt.condition(hollow, alt.value(SURFACE), arm_colour(study)),
+        shape=arm_symbol(run),
+        fill=alt.condition(hollow, alt.value(SURFACE), arm_colour(run)),
         fillOpacity=alt.condition(
             hollow, alt.value(1), alt.FillOpacity("arm:O", scale=fillings, legend=None)
         ),

@@ -22,7 +22,7 @@ from sentinel_fusion.report.charts import (
     sparse_axis,
 )
 from sentinel_fusion.report.efficiency import USE_TITLES
-from sentinel_fusion.report.study import Study, percent
+from sentinel_fusion.report.run import Run, percent
 
 _POINTS = ("difference", "low", "high")
 
@@ -31,8 +31,8 @@ def claim_rows(claims: Mapping[str, Any]) -> pd.DataFrame:
     """The claims as rows.
 
     Args:
-        claims: Task -> arm -> use -> "difference", "low", "high", "verdict" and
-            "reference", as ``claims.json`` holds them.
+        claims: Task -> arm -> use -> "difference", "low", "high", "verdict",
+            "reference" and "chance", as ``claims.json`` holds them.
 
     Returns:
         "task", "arm", "use" and those.
@@ -47,11 +47,11 @@ def claim_rows(claims: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
-def claims_chart(study: Study, rows: pd.DataFrame) -> Charts:
+def claims_chart(run: Run, rows: pd.DataFrame) -> Charts:
     """How far each pre-trained arm is from the reference.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         rows: As ``claim_rows`` gives them.
 
     Returns:
@@ -59,7 +59,7 @@ def claims_chart(study: Study, rows: pd.DataFrame) -> Charts:
     """
     labels = [row_label(arm, use) for arm, use in rows[["arm", "use"]].to_numpy()]
     chart = _difference_chart(
-        study,
+        run,
         rows.assign(label=labels),
         key="claims",
         conditions=[IN_TASK, IN_USES],
@@ -69,33 +69,34 @@ def claims_chart(study: Study, rows: pd.DataFrame) -> Charts:
     return Charts(
         charts=(chart,),
         caption=(
-            "Pre-trained with few labels minus best supervised with all, with 95 % "
-            "intervals. The claim holds where the whole interval lies right of the "
-            "line; where it crosses the line the data do not decide."
+            f"Pre-trained with {percent(run.claim.label_frac)} of the labels minus "
+            f"best supervised with {percent(run.claim.reference_frac)}, "
+            f"{run.intervals}. The claim holds where the whole interval lies right of "
+            "the line; where it crosses the line the data do not decide."
         ),
         tasks=tuple(dict.fromkeys(rows["task"])),
     )
 
 
-def comparisons_chart(study: Study, rows: pd.DataFrame) -> Charts:
+def comparisons_chart(run: Run, rows: pd.DataFrame) -> Charts:
     """Paired differences between arms at one share of labels.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         rows: As ``comparisons.csv`` holds them; other than headline metrics are left
             out.
 
     Returns:
         The chart.
     """
-    wanted = rows["task"].map({t: metric for t, (metric, _) in study.headlines.items()})
+    wanted = rows["task"].map({t: metric for t, (metric, _) in run.headlines.items()})
     rows = rows[rows["metric"] == wanted]
     labels = [
         row_label(f"{row['arm']} \N{MINUS SIGN} {other_side(row)}", row["use"])
         for row in rows.to_dict("records")
     ]
     chart = _difference_chart(
-        study,
+        run,
         rows.assign(label=labels),
         key="comparisons",
         conditions=[IN_TASK, IN_USES, IN_ARMS, IN_FRAC],
@@ -108,8 +109,8 @@ def comparisons_chart(study: Study, rows: pd.DataFrame) -> Charts:
     return Charts(
         charts=(chart,),
         caption=(
-            "Difference between two arms with its 95 % interval, on the same test "
-            "tiles, at the chosen share of labels."
+            f"Difference between two arms, {run.intervals}, on the same test tiles, at "
+            "the chosen share of labels."
         ),
         tasks=tuple(dict.fromkeys(rows["task"])),
     )
@@ -131,7 +132,7 @@ def other_side(row: Mapping[Any, Any]) -> str:
 
 
 def _difference_chart(
-    study: Study,
+    run: Run,
     rows: pd.DataFrame,
     *,
     key: str,
@@ -140,8 +141,8 @@ def _difference_chart(
     tooltips: Sequence[alt.Tooltip],
 ) -> Chart:
     spec = finish(
-        _difference_layers(study, source(key, *conditions), tooltips),
-        study=study,
+        _difference_layers(run, source(key, *conditions), tooltips),
+        run=run,
         title=title,
         description=(
             f"Interval chart, a row a difference: {title}. A table below holds the "
@@ -158,12 +159,12 @@ def _difference_chart(
 
 
 def _difference_layers(
-    study: Study, rows: alt.Chart, tooltips: Sequence[alt.Tooltip]
+    run: Run, rows: alt.Chart, tooltips: Sequence[alt.Tooltip]
 ) -> list[alt.Chart]:
     order = alt.EncodingSortField("difference", op="max", order="descending")
     base = rows.encode(
         y=alt.Y("label:N", sort=order, title=None),
-        color=arm_colour(study),
+        color=arm_colour(run),
         tooltip=[
             alt.Tooltip("label:N", title="arm"),
             *(alt.Tooltip(f"{name}:Q", format="+.1f") for name in _POINTS),
@@ -171,14 +172,12 @@ def _difference_layers(
         ],
     )
     ends = alt.X("low:Q", title="points", axis=sparse_axis("+.3~g"))
-    fill = alt.condition(
-        "datum.use === 'frozen'", alt.value(SURFACE), arm_colour(study)
-    )
+    fill = alt.condition("datum.use === 'frozen'", alt.value(SURFACE), arm_colour(run))
     zero = alt.Chart(alt.InlineData([{"zero": 0}])).mark_rule(color=MUTED)
     return [
         zero.encode(x="zero:Q"),
         base.mark_rule(strokeWidth=2).encode(x=ends, x2="high:Q"),
         base.mark_point(size=70, strokeWidth=1.8, opacity=1).encode(
-            x="difference:Q", shape=arm_symbol(study), fill=fill
+            x="difference:Q", shape=arm_symbol(run), fill=fill
         ),
     ]

@@ -24,6 +24,7 @@ from sentinel_fusion.report.curve_chart import curve_points, reference_scores
 from sentinel_fusion.report.efficiency import USE_TITLES
 from sentinel_fusion.report.page_data import page_data
 from sentinel_fusion.report.results import Results
+from sentinel_fusion.report.run import Run, percent, spell
 from sentinel_fusion.report.sections import (
     comparisons_section,
     curves_section,
@@ -31,11 +32,10 @@ from sentinel_fusion.report.sections import (
     quality_section,
     verdict_section,
 )
-from sentinel_fusion.report.study import Study, percent, spell
 
 
 def render_page(
-    study: Study,
+    run: Run,
     results: Results,
     *,
     origin: Mapping[str, Mapping[str, str]],
@@ -44,7 +44,7 @@ def render_page(
     """The page of a run.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: What its stages left; a note stands where something is missing.
         origin: Title -> name -> value: revision, versions, machine, data.
         params: ``params.yaml`` as it stands.
@@ -53,15 +53,15 @@ def render_page(
         HTML with all scripts, styles and images in it.
     """
     sections = [
-        verdict_section(study, results),
-        curves_section(study, results),
-        comparisons_section(study, results),
-        maps_section(study, results),
-        quality_section(study, results),
-        diagnostics_section(study, results),
-        data_section(study, results),
+        verdict_section(run, results),
+        curves_section(run, results),
+        comparisons_section(run, results),
+        maps_section(run, results),
+        quality_section(run, results),
+        diagnostics_section(run, results),
+        data_section(run, results),
         fairness_section(results),
-        cost_section(study, results),
+        cost_section(run, results),
         provenance_section(results, origin, params),
     ]
     environment = Environment(
@@ -73,10 +73,10 @@ def render_page(
     )
     environment.filters |= {"spell": spell, "percent": percent}
     return environment.get_template("page.html").render(
-        study=study,
+        run=run,
         sections=sections,
-        styles=arm_styles(study.arms, study.pretrained),
-        choices=arm_choices(study, results),
+        styles=arm_styles(run.arms, run.pretrained),
+        choices=arm_choices(run, results),
         use_titles=USE_TITLES,
         land_covers=LAND_COVERS,
         page_data=_as_json(page_data(sections)),
@@ -99,29 +99,29 @@ class ArmChoice:
     is_chosen: bool
 
 
-def arm_choices(study: Study, results: Results) -> list[ArmChoice]:
+def arm_choices(run: Run, results: Results) -> list[ArmChoice]:
     """The arms that can be shown; at first the pre-trained ones and their references.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: Its results.
 
     Returns:
-        Arms with scores, in the order of the study; all of them without any scores.
+        Arms with scores, in the order of the run; all of them without any scores.
     """
-    found = curve_points(study, results)
-    ran = {arm: set(study.tasks) for arm in study.arms}
+    found = curve_points(run, results)
+    ran = {arm: set(run.tasks) for arm in run.arms}
     if found is not None:
         points = found[0].groupby("arm")["task"]
         ran = {str(arm): set(tasks) for arm, tasks in points}
-    references = set(reference_scores(study, results)["arm"])
+    references = set(reference_scores(run, results)["arm"])
     return [
         ArmChoice(
             name=arm,
-            tasks=tuple(task for task in study.tasks if task in ran[arm]),
-            is_chosen=arm in study.pretrained | references,
+            tasks=tuple(task for task in run.tasks if task in ran[arm]),
+            is_chosen=arm in run.pretrained | references,
         )
-        for arm in study.arms
+        for arm in run.arms
         if arm in ran
     ]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sentinel_fusion.report.blocks import Picture, data_uri
 from sentinel_fusion.report.results import Results
-from sentinel_fusion.report.study import Study, spell
+from sentinel_fusion.report.run import Run, spell
 
 _ALTS = {
     "maps/maps": "Rows of test tiles: Sentinel-2, Sentinel-1, true land cover, and the "
@@ -29,12 +29,12 @@ _DRAWN = {
 """Folder -> what its figures are about, where none is described by name."""
 
 
-def picture(file: Path, study: Study, *, is_fallback: bool = False) -> Picture:
+def picture(file: Path, run: Run, *, is_fallback: bool = False) -> Picture:
     """A figure for the page.
 
     Args:
         file: PNG in a folder of ``metrics/``.
-        study: The run, whose data and protocol stand in the caption.
+        run: The run, whose data and protocol stand in the caption.
         is_fallback: Whether it stands in for a chart where no script runs.
 
     Returns:
@@ -46,19 +46,19 @@ def picture(file: Path, study: Study, *, is_fallback: bool = False) -> Picture:
     return Picture(
         uri=data_uri(file),
         alt=alt,
-        caption=f"{alt} ({study.stamp})",
+        caption=f"{alt} ({run.stamp})",
         is_fallback=is_fallback,
     )
 
 
 def pictures_of(
-    folder: str, study: Study, results: Results, *, is_fallback: bool = False
+    folder: str, run: Run, results: Results, *, is_fallback: bool = False
 ) -> list[Picture]:
     """The figures of a folder for the page.
 
     Args:
         folder: Folder of ``metrics/``.
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: Its results.
         is_fallback: Whether they stand in for charts where no script runs.
 
@@ -66,4 +66,4 @@ def pictures_of(
         The figures by name; empty where there are none.
     """
     files = results.pictures(folder)
-    return [picture(file, study, is_fallback=is_fallback) for file in files]
+    return [picture(file, run, is_fallback=is_fallback) for file in files]

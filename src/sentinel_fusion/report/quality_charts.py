@@ -20,7 +20,7 @@ from sentinel_fusion.report.charts import (
     sparse_axis,
 )
 from sentinel_fusion.report.efficiency import USE_TITLES
-from sentinel_fusion.report.study import USES, Study
+from sentinel_fusion.report.run import USES, Run
 
 _CELL_COLOUR = "#0b5cad"
 _MARK_PX = 9
@@ -28,11 +28,11 @@ _MARK_PX = 9
 _SPREAD = ("min", "q25", "median", "q75", "max")
 
 
-def reliability_charts(study: Study, rows: pd.DataFrame) -> Charts:
+def reliability_charts(run: Run, rows: pd.DataFrame) -> Charts:
     """Accuracy against confidence, a chart a use.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         rows: As ``reliability.csv`` holds them.
 
     Returns:
@@ -42,7 +42,7 @@ def reliability_charts(study: Study, rows: pd.DataFrame) -> Charts:
         charts=tuple(
             Chart(
                 key=f"reliability-{use}",
-                spec=_reliability_spec(study, use),
+                spec=_reliability_spec(run, use),
                 data={"reliability": rows},
                 use=use,
             )
@@ -58,7 +58,7 @@ def reliability_charts(study: Study, rows: pd.DataFrame) -> Charts:
     )
 
 
-def _reliability_spec(study: Study, use: str) -> dict[str, object]:
+def _reliability_spec(run: Run, use: str) -> dict[str, object]:
     share = alt.Scale(domain=[0, 1], nice=False)
     axis = alt.Axis(format=".0%", tickCount=5)
     base = source(
@@ -66,12 +66,12 @@ def _reliability_spec(study: Study, use: str) -> dict[str, object]:
     ).encode(
         x=alt.X("confidence:Q", scale=share, axis=axis, title="confidence"),
         y=alt.Y("accuracy:Q", scale=share, axis=axis, title="accuracy"),
-        color=arm_colour(study),
+        color=arm_colour(run),
     )
     ends = alt.InlineData([{"at": 0}, {"at": 1}])
     diagonal = alt.Chart(ends).mark_line(color=MUTED, strokeDash=[4, 4])
     points = base.mark_point(filled=True, opacity=1).encode(
-        shape=arm_symbol(study),
+        shape=arm_symbol(run),
         size=alt.Size("share:Q", scale=alt.Scale(range=[15, 250]), legend=None),
         tooltip=[
             alt.Tooltip("arm:N"),
@@ -82,7 +82,7 @@ def _reliability_spec(study: Study, use: str) -> dict[str, object]:
     )
     return finish(
         [diagonal.encode(x="at:Q", y="at:Q"), base.mark_line(), points],
-        study=study,
+        run=run,
         title=f"Reliability, {USE_TITLES[use]}",
         description=(
             f"Line chart: accuracy against confidence of each {USE_TITLES[use]} arm, "
@@ -91,11 +91,11 @@ def _reliability_spec(study: Study, use: str) -> dict[str, object]:
     )
 
 
-def confusion_charts(study: Study, rows: pd.DataFrame) -> Charts:
+def confusion_charts(run: Run, rows: pd.DataFrame) -> Charts:
     """Where the tiles or pixels of each class end up, a chart a use.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         rows: As ``confusion.csv`` holds them.
 
     Returns:
@@ -106,15 +106,15 @@ def confusion_charts(study: Study, rows: pd.DataFrame) -> Charts:
     filled = rows[rows["count"] > 0].assign(share=rows["count"] / totals)
     ran = {
         arm: tuple(dict.fromkeys(rows.loc[rows["arm"] == arm, "task"]))
-        for arm in study.arms
+        for arm in run.arms
         if arm in set(rows["arm"])
     }
-    first = next((arm for arm in ran if arm in study.pretrained), next(iter(ran)))
+    first = next((arm for arm in ran if arm in run.pretrained), next(iter(ran)))
     return Charts(
         charts=tuple(
             Chart(
                 key=f"confusion-{use}",
-                spec=_confusion_spec(study, use, first),
+                spec=_confusion_spec(run, use, first),
                 data={"confusion": filled},
                 use=use,
             )
@@ -130,7 +130,7 @@ def confusion_charts(study: Study, rows: pd.DataFrame) -> Charts:
     )
 
 
-def _confusion_spec(study: Study, use: str, arm: str) -> dict[str, object]:
+def _confusion_spec(run: Run, use: str, arm: str) -> dict[str, object]:
     classes = alt.Scale(domain=list(CLASS_NAMES))
     below = alt.Axis(labelAngle=-40, ticks=False, domain=False)
     left = alt.Axis(labelPadding=2 * _MARK_PX, ticks=False, domain=False)
@@ -156,7 +156,7 @@ def _confusion_spec(study: Study, use: str, arm: str) -> dict[str, object]:
     )
     return finish(
         [cells, figures, _class_marks()],
-        study=study,
+        run=run,
         title=alt.ExprRef(f"'Confusion of ' + arm + ', {USE_TITLES[use]}'"),
         description=(
             "Heat map: share of each true class that was predicted as each class, "
@@ -180,11 +180,11 @@ def _class_marks() -> alt.Chart:
     return marks
 
 
-def places_chart(study: Study, rows: pd.DataFrame) -> Charts:
+def places_chart(run: Run, rows: pd.DataFrame) -> Charts:
     """How the score differs between test places.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         rows: As ``places.csv`` holds them.
 
     Returns:
@@ -194,7 +194,7 @@ def places_chart(study: Study, rows: pd.DataFrame) -> Charts:
     order = alt.EncodingSortField("median", op="max", order="descending")
     base = source("places", IN_TASK, IN_USES, IN_ARMS, IN_FRAC).encode(
         y=alt.Y("label:N", sort=order, title=None),
-        color=arm_colour(study),
+        color=arm_colour(run),
         tooltip=[
             alt.Tooltip("label:N", title="arm"),
             *(alt.Tooltip(f"{name}:Q", format=".1%") for name in _SPREAD),
@@ -211,7 +211,7 @@ def places_chart(study: Study, rows: pd.DataFrame) -> Charts:
                 x="median:Q", color=alt.value(INK)
             ),
         ],
-        study=study,
+        run=run,
         title="Spread over test places",
         description="Range chart, a row an arm: scores of the test places.",
         height=alt.Step(ROW_PX),

@@ -11,23 +11,22 @@ from sentinel_fusion.report.difference_charts import (
     claims_chart,
     comparisons_chart,
 )
-from sentinel_fusion.report.page_tables import (
-    claim_tables,
-    comparison_tables,
-    frame_table,
-    metric_tables,
-    record_table,
-    saving_tables,
-    score_tables,
-)
+from sentinel_fusion.report.page_tables import frame_table, record_table
 from sentinel_fusion.report.pictures import pictures_of
 from sentinel_fusion.report.quality_charts import (
     confusion_charts,
     places_chart,
     reliability_charts,
 )
+from sentinel_fusion.report.result_tables import (
+    claim_tables,
+    comparison_tables,
+    metric_tables,
+    saving_tables,
+    score_tables,
+)
 from sentinel_fusion.report.results import Results
-from sentinel_fusion.report.study import Study
+from sentinel_fusion.report.run import Run, percent
 from sentinel_fusion.report.verdict import verdicts
 
 _CALIBRATION = {
@@ -42,11 +41,11 @@ _CALIBRATION = {
 }
 
 
-def verdict_section(study: Study, results: Results) -> Section:
+def verdict_section(run: Run, results: Results) -> Section:
     """The claim of every task, in words and at a glance.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: Its results.
 
     Returns:
@@ -55,27 +54,29 @@ def verdict_section(study: Study, results: Results) -> Section:
     section = Section(
         "verdict",
         "Verdict",
-        "The claim: with few labels, a pre-trained arm is at least as good as the best "
-        "supervised arm with all of them. It holds where the whole 95 % interval of "
-        "the difference is above zero, does not where all of it is below, and is "
-        "undecided otherwise.",
+        f"The claim: with {percent(run.claim.label_frac)} of the labels, a pre-trained "
+        "arm is at least as good as the best supervised arm with "
+        f"{percent(run.claim.reference_frac)}. It holds where the whole "
+        f"{percent(run.claim.confidence)} interval of the difference is above zero, "
+        "does not where all of it is below or the arm may be no better than chance, "
+        "and is undecided otherwise.",
     )
     claims = results.record("claims.json")
     if claims is None:
         section.blocks.append(gap("claims.json"))
     else:
         rows = claim_rows(claims)
-        section.blocks.extend(verdicts(study, rows, reference_scores(study, results)))
-        section.blocks.append(claims_chart(study, rows))
-        section.blocks.extend(claim_tables(rows))
+        section.blocks.extend(verdicts(run, rows, reference_scores(run, results)))
+        section.blocks.append(claims_chart(run, rows))
+        section.blocks.extend(claim_tables(run, rows))
     return section
 
 
-def curves_section(study: Study, results: Results) -> Section:
+def curves_section(run: Run, results: Results) -> Section:
     """The label-fraction curves, the full table and the labels needed.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: Its results.
 
     Returns:
@@ -87,22 +88,22 @@ def curves_section(study: Study, results: Results) -> Section:
         "What each arm makes of 1 to 100 % of the labels. Every arm of a task has the "
         "same optimiser steps, augmentation and candidate learning rates.",
     )
-    found = curve_points(study, results)
+    found = curve_points(run, results)
     if found is None:
         section.blocks.append(gap("intervals.csv"))
         return section
     points, spread = found
-    references = reference_scores(study, results)
-    section.blocks.append(curve_charts(study, points, spread, references))
-    section.blocks.extend(pictures_of("figures", study, results, is_fallback=True))
-    section.blocks.extend(score_tables(study, points, spread))
+    references = reference_scores(run, results)
+    section.blocks.append(curve_charts(run, points, spread, references))
+    section.blocks.extend(pictures_of("figures", run, results, is_fallback=True))
+    section.blocks.extend(score_tables(run, points, spread))
     savings = results.table("label_saving.csv")
     section.blocks.extend(
-        [gap("label_saving.csv")] if savings is None else saving_tables(savings)
+        [gap("label_saving.csv")] if savings is None else saving_tables(run, savings)
     )
     scores = results.table("scores.csv")
     section.blocks.extend(
-        [gap("scores.csv")] if scores is None else metric_tables(study, scores)
+        [gap("scores.csv")] if scores is None else metric_tables(run, scores)
     )
     headline = results.record("headline.json")
     section.blocks.append(
@@ -113,11 +114,11 @@ def curves_section(study: Study, results: Results) -> Section:
     return section
 
 
-def comparisons_section(study: Study, results: Results) -> Section:
+def comparisons_section(run: Run, results: Results) -> Section:
     """Arms against each other on the same tiles.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: Its results.
 
     Returns:
@@ -134,22 +135,22 @@ def comparisons_section(study: Study, results: Results) -> Section:
     if rows is None:
         section.blocks.append(gap("comparisons.csv"))
     else:
-        section.blocks.append(comparisons_chart(study, rows))
-        section.blocks.extend(comparison_tables(rows))
+        section.blocks.append(comparisons_chart(run, rows))
+        section.blocks.extend(comparison_tables(run, rows))
     return section
 
 
-def maps_section(study: Study, results: Results) -> Section:
+def maps_section(run: Run, results: Results) -> Section:
     """Predicted maps of a few test tiles.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: Its results.
 
     Returns:
         The section.
     """
-    blocks: list[Block] = [*pictures_of("maps", study, results)]
+    blocks: list[Block] = [*pictures_of("maps", run, results)]
     return Section(
         "maps",
         "Predicted maps",
@@ -158,11 +159,11 @@ def maps_section(study: Study, results: Results) -> Section:
     )
 
 
-def quality_section(study: Study, results: Results) -> Section:
+def quality_section(run: Run, results: Results) -> Section:
     """Calibration, confusions and spread over places.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         results: Its results.
 
     Returns:
@@ -180,14 +181,14 @@ def quality_section(study: Study, results: Results) -> Section:
         ("confusion.csv", confusion_charts),
     ):
         rows = results.table(name)
-        blocks.append(gap(name) if rows is None else charts(study, rows))
+        blocks.append(gap(name) if rows is None else charts(run, rows))
     places = results.table("places.csv")
-    blocks.append(gap("places.csv") if places is None else places_chart(study, places))
+    blocks.append(gap("places.csv") if places is None else places_chart(run, places))
     calibration = results.table("calibration.csv")
     blocks.append(
         gap("calibration.csv")
         if calibration is None
         else frame_table("Calibration errors of every cell", calibration, _CALIBRATION)
     )
-    blocks.extend(pictures_of("calibration", study, results))
+    blocks.extend(pictures_of("calibration", run, results))
     return section

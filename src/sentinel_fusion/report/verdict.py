@@ -5,7 +5,7 @@ import pandas as pd
 from sentinel_fusion.report.blocks import Verdict
 from sentinel_fusion.report.efficiency import USE_TITLES
 from sentinel_fusion.report.page_tables import number
-from sentinel_fusion.report.study import Study
+from sentinel_fusion.report.run import Run
 
 WORDS = ("holds", "undecided", "does not hold")
 """Verdicts, the best first."""
@@ -13,13 +13,11 @@ _NAMED = 3
 """Arms that a sentence names before it counts the rest."""
 
 
-def verdicts(
-    study: Study, claims: pd.DataFrame, references: pd.DataFrame
-) -> list[Verdict]:
+def verdicts(run: Run, claims: pd.DataFrame, references: pd.DataFrame) -> list[Verdict]:
     """What came out of the claim, task by task.
 
     Args:
-        study: The run.
+        run: Arms, tasks and data of the run.
         claims: As ``difference_charts.claim_rows`` gives them.
         references: "task", "arm" and "mean" of the best supervised arms.
 
@@ -40,18 +38,18 @@ def verdicts(
         word = next(word for word in WORDS if word in set(rows["verdict"]))
         reference = references[references["task"] == task]
         sentences = (
-            *_reference_sentence(study, str(task), reference),
+            *_reference_sentence(run, str(task), reference),
             *(_sentence(rows, word) for word in WORDS if word in set(rows["verdict"])),
         )
         found.append(Verdict(str(task), word, sentences))
     return found
 
 
-def _reference_sentence(study: Study, task: str, reference: pd.DataFrame) -> list[str]:
+def _reference_sentence(run: Run, task: str, reference: pd.DataFrame) -> list[str]:
     if reference.empty:
         return []
     best = reference.iloc[0]
-    _, title = study.headlines[task]
+    _, title = run.headlines[task]
     score = number(best["mean"], ".1f", 100)
     return [f"The bar: {best['arm']}, fine-tuned with all labels, {title} {score} %."]
 

@@ -1,4 +1,4 @@
-"""What the page is about: arms, tasks, data; and how it names them."""
+"""What a run is about, as its report states it: arms, tasks, data, the claim."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,22 @@ USES = ("finetuned", "frozen")
 
 
 @dataclass(frozen=True)
-class Study:
+class Claim:
+    """What is claimed of every pre-trained arm.
+
+    Args:
+        label_frac: Share of the labels with which it should be as good ...
+        reference_frac: ... as the best supervised arm is with this share.
+        confidence: That of all intervals.
+    """
+
+    label_frac: float
+    reference_frac: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Run:
     """The choices of a run that its report states.
 
     Args:
@@ -15,9 +30,10 @@ class Study:
         pretrained: Those among them with pre-training in them.
         headlines: Task -> name and title of its headline metric.
         sources: Role ("pretrain", "labelled") -> data source.
-        protocol: Split protocol.
+        split: How labelled tiles are split, such as "protocol B".
         label_fracs: Label fractions of the grid, ascending.
         num_seeds: Seeds behind every score.
+        claim: The claim.
         cautions: What a reader must know before any figure, a sentence each.
     """
 
@@ -25,9 +41,10 @@ class Study:
     pretrained: frozenset[str]
     headlines: Mapping[str, tuple[str, str]]
     sources: Mapping[str, str]
-    protocol: str
+    split: str
     label_fracs: tuple[float, ...]
     num_seeds: int
+    claim: Claim
     cautions: tuple[str, ...] = ()
 
     @property
@@ -40,9 +57,14 @@ class Study:
         """Data and protocol, as they stand on every figure."""
         sources = dict.fromkeys(self.sources.values())
         if len(sources) == 1:
-            return f"{next(iter(sources))} data, protocol {self.protocol}"
+            return f"{next(iter(sources))} data, {self.split}"
         parts = ", ".join(f"{role}: {name}" for role, name in self.sources.items())
-        return f"{parts}, protocol {self.protocol}"
+        return f"{parts}, {self.split}"
+
+    @property
+    def intervals(self) -> str:
+        """What intervals are called."""
+        return f"{percent(self.claim.confidence)} intervals"
 
 
 def spell(name: str) -> str:

@@ -1,18 +1,18 @@
 import dataclasses
 
-from tests.results import STUDY
+from tests.results import RUN
 
-from sentinel_fusion.report.study import percent, spell
+from sentinel_fusion.report.run import percent, spell
 
 
 def test_one_source_is_named_once() -> None:
-    assert STUDY.stamp == "synthetic data, protocol B"
+    assert RUN.stamp == "synthetic data, protocol B"
 
 
 def test_two_sources_are_named_by_role() -> None:
     sources = {"pretrain": "sen12ms", "labelled": "dfc2020"}
-    study = dataclasses.replace(STUDY, sources=sources, protocol="A")
-    assert study.stamp == "pretrain: sen12ms, labelled: dfc2020, protocol A"
+    run = dataclasses.replace(RUN, sources=sources, split="protocol A")
+    assert run.stamp == "pretrain: sen12ms, labelled: dfc2020, protocol A"
 
 
 def test_names_are_spelt_without_underscores() -> None:
