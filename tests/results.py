@@ -91,11 +91,11 @@ def _confusion(run: Run) -> pd.DataFrame:
 
 
 def _realism() -> pd.DataFrame:
-    rows = pd.DataFrame({"measure": "band_mean", "group": ["B02", "B03", "VV"]})
+    rows = pd.DataFrame({"measure": ["B02", "B03", "VV"], "group": "means"})
     return rows.assign(
         synthetic_median=[1200.0, 2500.0, -14.0],
-        synthetic_low=[1000.0, 2200.0, -17.0],
-        synthetic_high=[1400.0, 2600.0, -11.0],
+        synthetic_low=[1000.0, np.nan, -17.0],  # statistics of all places have none
+        synthetic_high=[1400.0, np.nan, -11.0],
         real_low=[900.0, 900.0, -18.0],
         real_high=[1500.0, 1500.0, -10.0],
         published=[1184.4, 1120.8, np.nan],

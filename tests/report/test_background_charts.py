@@ -7,12 +7,13 @@ from sentinel_fusion.report.background_charts import (
     diagnostics_chart,
     realism_chart,
 )
+from sentinel_fusion.report.blocks import Switch
 
 
 def _realism(real_low: float, real_high: float) -> pd.DataFrame:
     row = {
-        "measure": "band_mean",
-        "group": "B02",
+        "measure": "B02",
+        "group": "means",
         "synthetic_median": 15.0,
         "synthetic_low": 5.0,
         "synthetic_high": 30.0,
@@ -28,13 +29,19 @@ def test_measures_are_scaled_so_that_real_places_span_0_to_1() -> None:
     chart = realism_chart(RUN, _realism(10.0, 20.0)).charts[0]
     row = chart.data["realism"].iloc[0]
     assert (row["low"], row["median"], row["high"]) == (-0.5, 0.5, 2.0)
-    assert (row["label"], row["where"]) == ("band mean, B02", "inside")
+    assert row["where"] == "inside"
 
 
 def test_a_measure_without_spread_has_no_place_on_the_scale() -> None:
     rows = pd.concat([_realism(10.0, 20.0), _realism(10.0, 10.0)])
     chart = realism_chart(RUN, rows).charts[0]
     assert len(chart.data["realism"]) == 1
+
+
+def test_a_group_of_measures_is_chosen() -> None:
+    other = _realism(10.0, 20.0).assign(group="spreads")
+    switch = realism_chart(RUN, pd.concat([_realism(10.0, 20.0), other])).switch
+    assert switch == Switch("group", "Measures", {"means": (), "spreads": ()}, "means")
 
 
 def test_seconds_are_summed_by_arm_and_stage() -> None:

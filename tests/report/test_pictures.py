@@ -21,10 +21,10 @@ def test_a_committed_figure_is_described_in_words_of_its_own(file: Path) -> None
 
 
 def test_an_unknown_figure_is_described_by_its_folder_and_name(tmp_path: Path) -> None:
-    file = tmp_path / "realism" / "power_spectra.png"
+    file = tmp_path / "realism" / "other_spectra.png"
     file.parent.mkdir()
     file.touch()
-    assert picture(file, RUN).alt == "Synthetic against real tiles: power spectra."
+    assert picture(file, RUN).alt == "Synthetic against real tiles: other spectra."
 
 
 def test_a_picture_holds_the_files_bytes(tmp_path: Path) -> None:

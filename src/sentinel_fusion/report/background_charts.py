@@ -80,14 +80,17 @@ def realism_chart(run: Run, rows: pd.DataFrame) -> Charts:
         rows: As ``realism.csv`` holds them.
 
     Returns:
-        The chart, every measure scaled so that the real places span 0 to 1.
+        The chart, every measure scaled so that the real places span 0 to 1, with a
+        choice of the group of measures.
     """
+    groups = [str(group) for group in dict.fromkeys(rows["group"])]
     spec = finish(
         _realism_layers(),
         run=run,
-        title="Synthetic against real places",
+        title=alt.ExprRef("'Synthetic against real: ' + group"),
         description="Interval chart, a row a measure. A table below holds the figures.",
         height=alt.Step(_THIN_ROW_PX),
+        extra=[alt.param(name="group", value=groups[0])],
     )
     return Charts(
         charts=(Chart(key="realism", spec=spec, data={"realism": _scaled(rows)}),),
@@ -95,23 +98,19 @@ def realism_chart(run: Run, rows: pd.DataFrame) -> Charts:
             "Each measure is scaled so that the grey band spans the real places; what "
             "lies beyond the frame is drawn at its edge."
         ),
+        switch=Switch("group", "Measures", dict.fromkeys(groups, ()), groups[0]),
     )
 
 
 def _scaled(rows: pd.DataFrame) -> pd.DataFrame:
-    """With "median", "low" and "high" on the scale of the chart, "label", "where"."""
+    """With "median", "low" and "high" on the scale of the chart, and "where"."""
     width = rows["real_high"] - rows["real_low"]
     scaled = {
         name: (rows[f"synthetic_{name}"] - rows["real_low"]) / width
         for name in ("median", "low", "high")
     }
-    names = rows[["measure", "group"]].astype(str).to_numpy()
-    placed = rows.assign(
-        label=[f"{spell(measure)}, {group}" for measure, group in names],
-        where=rows["inside"].map({True: "inside", False: "outside"}),
-        **scaled,
-    )
-    return placed[width > 0]
+    where = rows["inside"].map({True: "inside", False: "outside"})
+    return rows.assign(where=where, **scaled)[width > 0]
 
 
 def _realism_layers() -> list[alt.Chart]:
@@ -121,11 +120,11 @@ def _realism_layers() -> list[alt.Chart]:
     frame = alt.Scale(domain=[-1, 2], clamp=True, nice=False)
     axis = alt.Axis(values=[0, 1], labelExpr="datum.value ? 'highest' : 'lowest'")
     figures = ("synthetic_median", "real_low", "real_high", "published")
-    base = source("realism").encode(
-        y=alt.Y("label:N", sort=None, title=None),
+    base = source("realism", "datum.group === group").encode(
+        y=alt.Y("measure:N", sort=None, title=None),
         color=alt.Color("where:N", title=legend, scale=colours),
         tooltip=[
-            alt.Tooltip("label:N", title="measure"),
+            alt.Tooltip("measure:N"),
             *(alt.Tooltip(f"{n}:Q", title=spell(n), format=".4g") for n in figures),
         ],
     )
@@ -134,7 +133,9 @@ def _realism_layers() -> list[alt.Chart]:
         band.mark_rect(opacity=0.12, color=MUTED).encode(
             x=alt.X("low:Q", scale=frame, axis=axis, title="real places"), x2="high:Q"
         ),
-        base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q"),
+        base.transform_filter("isValid(datum.low)")
+        .mark_rule(strokeWidth=2)
+        .encode(x="low:Q", x2="high:Q"),
         base.mark_point(filled=True, size=55, opacity=1).encode(
             x="median:Q",
             shape=alt.Shape("where:N", title=legend, scale=alt.Scale(domain=domain)),

@@ -36,8 +36,8 @@ _BUDGET = {
     "edge": ("at the edge of the candidates", ""),
 }
 _REALISM = {
-    "measure": ("measure", ""),
-    "group": ("of", ""),
+    "group": ("measures", ""),
+    "measure": ("of", ""),
     "inside": ("inside", ""),
     "synthetic_median": ("synthetic, median", ".4g"),
     "synthetic_low": ("from", ".4g"),

@@ -18,6 +18,16 @@ _ALTS = {
     "right Sentinel-1.",
     "data/tiles_labelled": "Random labelled tiles: left Sentinel-2 in true colour, "
     "right Sentinel-1, framed in the colour of the majority class.",
+    "diagnostics/diagnostics": "Lines: diagnostics of every pre-training by epoch, "
+    "with the level of chance.",
+    "realism/spectra": "Lines: power spectra by wavelength, of synthetic and real "
+    "places.",
+    "realism/histograms": "Lines: histograms of the backscatter, of synthetic and real "
+    "places.",
+    "realism/correlations": "Heat maps: correlations of all bands in synthetic places, "
+    "in real ones, and what lies between.",
+    "realism/measures": "Intervals: every measure of the synthetic places, on a scale "
+    "where the real places span 0 to 1.",
 }
 """Folder and name of a figure -> what it shows."""
 _DRAWN = {
