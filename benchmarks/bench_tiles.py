@@ -183,7 +183,7 @@ def _workers(rasters: Path, count: int, folder: Path) -> list[Row]:
     patches = list_patches(rasters, with_labels=False)[:count]
     rules = replace(RULES, shard_mib=SMALL_SHARDS_MIB)
     seconds: dict[int, list[float]] = {1: [], 2: []}
-    options = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
+    options = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": ":0"}
     start = time.perf_counter()
     with LocalCluster(n_workers=2, **options) as two:
         started = time.perf_counter() - start

@@ -46,7 +46,7 @@ class UnreadableRasterError(OSError):
 
 @dataclass(frozen=True)
 class Strip:
-    """Full-width rows of a patch.
+    """Full-width rows of a patch; in memory a band lies behind the other.
 
     Args:
         row_px: First row in the patch.
@@ -153,17 +153,7 @@ def _read_s1(
     invalid = ~valid.all(axis=0)
     if invalid.any():
         backscatter = np.where(valid, backscatter, np.nan)
-    return _bands_last(backscatter), invalid
-
-
-def _bands_last(
-    planes: Shaped[np.ndarray, "bands rows cols"],
-) -> Shaped[np.ndarray, "rows cols bands"]:
-    # a band at a time: two to three times as fast as numpy copies the moved axis
-    pixels = np.empty((*planes.shape[1:], len(planes)), planes.dtype)
-    for band, plane in enumerate(planes):
-        pixels[..., band] = plane
-    return pixels
+    return np.moveaxis(backscatter, 0, -1), invalid
 
 
 def _read_s2(
@@ -179,16 +169,15 @@ def _read_s2(
     invalid = planes[0] == nodata
     if invalid.any():  # else no pixel lacks all bands, as most patches have it
         invalid = (planes == nodata).all(axis=0)
-    pixels = _bands_last(planes)
     if offset:
-        pixels = _without_offset(pixels, offset)
-    pixels[invalid] = S2_NODATA
-    return pixels, invalid
+        planes = _without_offset(planes, offset)
+    planes[:, invalid] = S2_NODATA
+    return np.moveaxis(planes, 0, -1), invalid
 
 
 def _without_offset(
-    pixels: Shaped[np.ndarray, "rows cols bands"], offset: int
-) -> Shaped[np.ndarray, "rows cols bands"]:
+    pixels: Shaped[np.ndarray, "bands rows cols"], offset: int
+) -> Shaped[np.ndarray, "bands rows cols"]:
     # A measured value stays at least 1, 0.01 % of reflectance: at 0 a dark pixel would
     # read as one without measurement. A band that holds 0 has none and keeps it.
     measured = pixels != S2_NODATA

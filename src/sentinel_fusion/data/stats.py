@@ -34,13 +34,16 @@ class BandHistograms:
         """Count the pixels of stored tiles.
 
         Args:
-            tiles: Tiles as stored, int16 for S1 and uint16 for S2.
+            tiles: Tiles in the numbers they are stored in, int16 for S1 and uint16 for
+                S2, in any order of bytes.
         """
-        pixels = tiles.reshape(-1, tiles.shape[-1]).view(np.uint16)
-        found = [np.bincount(pixels[:, band]) for band in range(pixels.shape[1])]
+        codes = tiles.view(np.uint16)
+        found = [
+            np.bincount(codes[..., band].ravel()) for band in range(len(self.counts))
+        ]
         missing = 0
         if self._sensor == "s2" and found[0].size and found[0][S2_NODATA]:
-            missing = int((pixels == S2_NODATA).all(axis=1).sum())
+            missing = int((codes == S2_NODATA).all(axis=-1).sum())
         for counts, values in zip(self.counts, found, strict=True):
             counts[: len(values)] += values
             counts[S2_NODATA] -= missing

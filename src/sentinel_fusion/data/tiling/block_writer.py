@@ -25,7 +25,7 @@ from sentinel_fusion.data.tiling.block_files import (
     save_histograms,
     write_record,
 )
-from sentinel_fusion.data.tiling.cut import cut_strip
+from sentinel_fusion.data.tiling.cut import as_stored, cut_strip
 from sentinel_fusion.data.tiling.rows import PatchRows, index_rows
 from sentinel_fusion.data.tiling.rules import (
     PATCH_TOO_SMALL,
@@ -109,10 +109,11 @@ class BlockWriter:
             rejected += cut.rejected
             rows.append(PatchRows(patch, grid, cut.columns))
             for name, shards in self._shards.items():
-                shards.append(cut.tiles[name])
-                digest.update(cut.tiles[name].data)
                 if name in histograms:
                     histograms[name].add(cut.tiles[name])
+                stored = as_stored(cut.tiles[name])
+                shards.append(stored)
+                digest.update(stored.data)
         if is_tall:
             for name, found in histograms.items():
                 self._histograms[name].counts += found.counts

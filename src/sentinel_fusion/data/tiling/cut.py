@@ -17,7 +17,8 @@ class CutStrip:
     """The tiles of a strip.
 
     Args:
-        tiles: Layer -> good tiles as stored, row by row.
+        tiles: Layer -> good tiles, row by row, in the numbers they are stored in and
+            mostly as views of the strip.
         columns: Column of the index -> a value a good tile.
         rejected: Reason -> number of tiles refused for it.
     """
@@ -61,7 +62,7 @@ def cut_strip(strip: Strip, rules: TileRules) -> CutStrip:
         reason[(reason == "") & ignored] = "label_ignored"
     keep = np.asarray(reason == "", bool)
     return CutStrip(
-        tiles={name: _pick(layer, keep) for name, layer in tiles.items()},
+        tiles={n: t if keep.all() else t[keep] for n, t in tiles.items()},
         columns={name: column[keep] for name, column in columns.items()},
         rejected=Counter(reason[~keep]),
     )
@@ -85,10 +86,23 @@ def _shares(
     return np.asarray(_windows(pixels, rules).mean(axis=(1, 2)))
 
 
-def _pick(
-    tiles: Shaped[np.ndarray, "tiles ..."], keep: Bool[np.ndarray, " tiles"]
-) -> Shaped[np.ndarray, "_kept ..."]:
-    return np.ascontiguousarray(tiles if keep.all() else tiles[keep])
+def as_stored(
+    tiles: Shaped[np.ndarray, "tiles rows cols *bands"],
+) -> Shaped[np.ndarray, "tiles rows cols *bands"]:
+    """Tiles in the order of bytes that shards have: the bands of a pixel together.
+
+    Args:
+        tiles: Tiles in any order of bytes.
+
+    Returns:
+        A contiguous copy.
+    """
+    if tiles.ndim == 3:
+        return np.ascontiguousarray(tiles)
+    stored = np.empty(tiles.shape, tiles.dtype)
+    for band in range(tiles.shape[-1]):  # twice as fast as numpy does it at once
+        stored[..., band] = tiles[..., band]
+    return stored
 
 
 def _positions(
