@@ -8,24 +8,18 @@ from pathlib import Path
 import pandas as pd
 
 from sentinel_fusion.data.augment import build_augment
-from sentinel_fusion.data.loader import BatchLoader, TileStore
-from sentinel_fusion.data.splits import choose_tiles
+from sentinel_fusion.data.loader import TileStore
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.params import load_params
-from sentinel_fusion.sections import Pretrain
 from sentinel_fusion.train.arms import ArmConfig, build_method, trains
 from sentinel_fusion.train.checkpoint import Checkpoints, loaded_code, work_key
 from sentinel_fusion.train.cost import Stopwatch, write_cost
 from sentinel_fusion.train.device import pick_device, prepare_process
 from sentinel_fusion.train.encoder_files import save_encoder
-from sentinel_fusion.train.pretrain import (
-    PretrainData,
-    PretrainSettings,
-    pretrain,
-    training_gflops,
-)
-from sentinel_fusion.train.ranks import OneRank, join_ranks
+from sentinel_fusion.train.pretrain import PretrainSettings, pretrain, training_gflops
+from sentinel_fusion.train.pretrain_data import open_data
+from sentinel_fusion.train.ranks import join_ranks
 from sentinel_fusion.train.snapshots import Snapshots
 from sentinel_fusion.train.watch import CollapseAlarm
 
@@ -65,7 +59,14 @@ def main(name: str) -> None:
             seed=params.seed,
             precision=params.precision,
         )
-        data, watched = _data(store, config, ranks, section, params.seed)
+        data, watched = open_data(
+            store,
+            config.inputs,
+            ranks,
+            build_augment(section.augment, section.crop_px, ranks.part),
+            val_frac=section.val_frac,
+            seed=params.seed,
+        )
         side = Checkpoints(_SIDE_FOLDER, key, every_s=0)
         every = section.snapshot_every
         snapshots = Snapshots(side, epochs=section.epochs, every=every)
@@ -90,21 +91,6 @@ def main(name: str) -> None:
     cost_file = Path("runs/cost/pretrain") / name / "cost.json"
     write_cost(cost_file, {"parameters": parameters, **cost, **used})
     checkpoints.remove()
-
-
-def _data(
-    store: TileStore, config: ArmConfig, ranks: OneRank, section: Pretrain, seed: int
-) -> tuple[PretrainData, str]:
-    index = store.index(["tile_id", "place_id"])
-    train, val, watched = choose_tiles(index, section.val_frac, seed)
-    data = PretrainData(
-        loader=BatchLoader(store, config.inputs, store.normalisation, ranks.device),
-        train_rows=train,
-        val_rows=val,
-        tile_ids=index["tile_id"].to_numpy(),
-        augment=build_augment(section.augment, section.crop_px, ranks.part),
-    )
-    return data, watched
 
 
 if __name__ == "__main__":

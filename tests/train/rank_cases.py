@@ -20,7 +20,8 @@ from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.gradient_cache import cached_backward
-from sentinel_fusion.train.pretrain import PretrainData, PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain_data import PretrainData
 from sentinel_fusion.train.ranks import OneRank, join_ranks
 from sentinel_fusion.train.watch import Curve, project_tiles
 

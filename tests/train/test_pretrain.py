@@ -12,7 +12,8 @@ from sentinel_fusion.data.loader import Batch, BatchLoader
 from sentinel_fusion.methods.dual_simclr import DualSimCLR
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
-from sentinel_fusion.train.pretrain import PretrainData, PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain_data import PretrainData
 from sentinel_fusion.train.ranks import OneRank
 from sentinel_fusion.train.watch import Curve
 

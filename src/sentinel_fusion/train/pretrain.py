@@ -15,13 +15,13 @@ from jaxtyping import Integer
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from sentinel_fusion.data.augment import Augment
-from sentinel_fusion.data.loader import Batch, BatchLoader
+from sentinel_fusion.data.loader import Batch
 from sentinel_fusion.train.checkpoint import Checkpoints, State
 from sentinel_fusion.train.cost import forward_gflops
 from sentinel_fusion.train.device import autocast
 from sentinel_fusion.train.gradient_cache import cached_backward
 from sentinel_fusion.train.optim import cosine_schedule
+from sentinel_fusion.train.pretrain_data import PretrainData
 from sentinel_fusion.train.ranks import OneRank
 from sentinel_fusion.train.watch import Curve, watch
 
@@ -69,25 +69,6 @@ class PretrainSettings:
     warmup_steps: int
     seed: int
     precision: str
-
-
-@dataclass(frozen=True)
-class PretrainData:
-    """Tiles to train and to watch.
-
-    Args:
-        loader: Reads both.
-        train_rows: Tiles to train on.
-        val_rows: Tiles of other places, for retrieval.
-        tile_ids: Name of every tile of the store, for error messages.
-        augment: Changes a batch with draws from a generator.
-    """
-
-    loader: BatchLoader
-    train_rows: Integer[np.ndarray, " train"]
-    val_rows: Integer[np.ndarray, " val"]
-    tile_ids: np.ndarray
-    augment: Augment
 
 
 def pretrain(
