@@ -67,6 +67,8 @@ def main(name: str) -> None:
             val_frac=section.val_frac,
             seed=params.seed,
         )
+        tiles = settings.batch_size // ranks.part.of
+        cost = {"gflops": training_gflops(method, data, tiles)}
         side = Checkpoints(_SIDE_FOLDER, key, every_s=0)
         every = section.snapshot_every
         snapshots = Snapshots(side, epochs=section.epochs, every=every)
@@ -77,7 +79,6 @@ def main(name: str) -> None:
             return
         snapshots.write(make_empty(_SNAPSHOTS / name))
         curve = pd.DataFrame(rows).assign(watched=watched)
-        cost = {"gflops": training_gflops(method, data, settings.batch_size)}
     else:
         _LOG.info("%s: %s, initial weights only", name, config.method)
         make_empty(_SNAPSHOTS / name)

@@ -32,6 +32,7 @@ SETTINGS = PretrainSettings(
     warmup_steps=2,
     seed=0,
     precision="float32",
+    compile="auto",
 )
 
 
