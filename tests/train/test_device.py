@@ -70,8 +70,8 @@ class _Encoder(nn.Module):
 def test_networks_are_compiled_on_cuda_only(
     kind: str, compiled: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = []
-    monkeypatch.setattr(nn.Linear, "compile", calls.append)
+    calls: list[nn.Module] = []
+    monkeypatch.setattr(nn.Linear, "compile", lambda self: calls.append(self))
     method = nn.Module()
     method.encoder = _Encoder()
     device.compile_networks(method, torch.device(kind))
