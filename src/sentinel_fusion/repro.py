@@ -64,7 +64,7 @@ def levels() -> list[Level]:
         Level(("split", *recipes), ("finetune", *grid), is_warm=True),
         Level(
             ("evaluate",),
-            ("data_report", "budget", "ablation", "maps", "cost", "export"),
+            ("data_report", "ablation", "maps", "cost", "budget", "export"),
             is_warm=True,
         ),
     ]

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 from tests.integration.conftest import Clone, Params, shrink
 
 pytestmark = pytest.mark.slow
-SUMMARIES = ("evaluate", "budget", "ablation", "maps", "cost", "export@dual_simclr")
+SUMMARIES = ("evaluate", "ablation", "maps", "cost", "budget", "export@dual_simclr")
 """What follows from a change of the grid's scores."""
 
 
