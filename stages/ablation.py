@@ -84,7 +84,7 @@ def _twins(params: Params) -> dict[str, str]:
 def _caption(params: Params) -> str:
     data = ", ".join(f"{role}: {source.source}" for role, source in params.sources)
     return (
-        f"{data}; protocol {params.split.protocol}; mean and standard deviation over "
+        f"{data}; {params.split.describe()}; mean and standard deviation over "
         f"{len(params.seeds)} label subsets; dashed: from scratch"
     )
 

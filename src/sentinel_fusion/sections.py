@@ -164,11 +164,24 @@ class Tile(Section):
 
 
 class Split(Section):
-    """Which places train, select and test."""
+    """Which places train, select and test, and what becomes of shared ground."""
 
     protocol: Literal["A", "B", "places"]
     val_frac: OpenShare
     test_frac: OpenShare
+    shared_ground: Literal["refuse", "drop"]
+    pretrain_overlap: Literal["refuse", "report"]
+    train_labels: Literal["given", "permuted"]
+
+    def describe(self) -> str:
+        """What a figure of scores must say.
+
+        Returns:
+            The protocol, and that the training labels are permuted where they are.
+        """
+        permuted = ", training labels permuted at random"
+        note = permuted if self.train_labels == "permuted" else ""
+        return f"protocol {self.protocol}{note}"
 
 
 class Pretrain(Section):
@@ -176,6 +189,7 @@ class Pretrain(Section):
 
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
+    micro_batch: Annotated[int, Field(ge=0)]
     learning_rate: Rate
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_steps: Annotated[int, Field(ge=0)]
@@ -183,6 +197,9 @@ class Pretrain(Section):
     threads: Count
     augment: Literal["none", "d4", "crop", "d4_crop"]
     crop_px: Annotated[int, Field(ge=8)]
+    snapshot_every: Count
+    collapse_spread: Share
+    collapse_rank: Annotated[float, Field(ge=0)]
 
 
 def _option(value: Any) -> Any:  # noqa: ANN401 - any YAML value
