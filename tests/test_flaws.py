@@ -37,7 +37,8 @@ from sentinel_fusion.train.cell import CellData, CellResult, CellSettings, run_c
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.fit import FitData, FitSettings, fit
 from sentinel_fusion.train.learners import USES, ImageInput, ImageLearner, LinearProbe
-from sentinel_fusion.train.pretrain import PretrainData, PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain_data import PretrainData
 
 ROOT = Path(__file__).parents[1]
 CODE = [*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")]
@@ -149,6 +150,7 @@ def test_1_the_rate_of_a_pre_training_reaches_its_peak_and_falls_to_nothing(
     settings = PretrainSettings(
         epochs=5,
         batch_size=8,
+        micro_batch=0,
         learning_rate=0.003,
         weight_decay=0.0,
         warmup_steps=3,

@@ -284,6 +284,14 @@ class DataReport(Section):
     contact_tiles: Annotated[int, Field(ge=1, le=48)]
 
 
+class Realism(Section):
+    """Comparison of generated tiles with real ones."""
+
+    real: Path
+    max_places: Count
+    max_tiles: Count
+
+
 class Maps(Section):
     """Tiles and predictions of the qualitative figure."""
 

@@ -62,8 +62,6 @@ def make_deterministic(threads: int, device: torch.device) -> None:
     torch.use_deterministic_algorithms(mode=True, warn_only=device.type == "cuda")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
-    # no result is read from memory that nothing was written to; filling it costs 5 %
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def keep_freed_memory() -> None:
