@@ -195,6 +195,7 @@ class Pretrain(Section):
     warmup_steps: Annotated[int, Field(ge=0)]
     val_frac: OpenShare
     threads: Count
+    compile: Literal["auto", "off"]
     augment: Literal["none", "d4", "crop", "d4_crop"]
     crop_px: Annotated[int, Field(ge=8)]
     snapshot_every: Count
