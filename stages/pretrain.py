@@ -70,8 +70,7 @@ def main(name: str) -> None:
         tiles = settings.batch_size // ranks.part.of
         cost = {"gflops": training_gflops(method, data, tiles)}
         side = Checkpoints(_SIDE_FOLDER, key, every_s=0)
-        every = section.snapshot_every
-        snapshots = Snapshots(side, epochs=section.epochs, every=every)
+        snapshots = Snapshots(side, epochs=section.epochs, every=section.snapshot_every)
         alarm = CollapseAlarm(section.collapse_spread, section.collapse_rank)
         observers = (snapshots, alarm)
         rows = pretrain(method, data, settings, ranks, checkpoints, observers)
