@@ -153,7 +153,10 @@ class Download(Section):
 
 
 class Tile(Section):
-    """How patches become tiles; fields as ``data.tiles.TileRules``."""
+    """How patches become tiles, as ``data.tiling.rules.TileRules``, and who cuts them.
+
+    The store does not depend on ``retries``, ``workers`` and ``scheduler``.
+    """
 
     size_px: Annotated[int, Field(ge=8)]
     stride_px: Count
@@ -161,6 +164,10 @@ class Tile(Section):
     min_label_share: Annotated[float, Field(gt=0, le=1)]
     min_class_share: Share
     shard_mib: Count
+    max_unreadable_share: Share
+    retries: Annotated[int, Field(ge=0, strict=True)]
+    workers: Count
+    scheduler: Annotated[str, Field(pattern=r"^$|^[a-z]+://")]
 
 
 class Split(Section):
@@ -283,6 +290,14 @@ class DataReport(Section):
     """Figures of the tile stores."""
 
     contact_tiles: Annotated[int, Field(ge=1, le=48)]
+
+
+class Realism(Section):
+    """Comparison of generated tiles with real ones."""
+
+    real: Path
+    max_places: Count
+    max_tiles: Count
 
 
 class Maps(Section):

@@ -15,7 +15,7 @@ from jaxtyping import Integer
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from sentinel_fusion.data.loader import Batch
+from sentinel_fusion.data.loader import Batch, load_augmented
 from sentinel_fusion.train.checkpoint import Checkpoints, State
 from sentinel_fusion.train.cost import forward_gflops
 from sentinel_fusion.train.device import autocast, compile_networks
@@ -139,7 +139,7 @@ def pretrain(
         for step in range(steps_an_epoch):
             batch = order[step * batch_size : (step + 1) * batch_size]
             rows = data.train_rows[np.split(batch, ranks.part.of)[ranks.part.number]]
-            images = data.augment(data.loader.load(rows), generator)
+            images = load_augmented(data.loader, rows, data.augment, generator)
             optimizer.zero_grad(set_to_none=True)
             loss = _backward(method, images, settings, ranks, in_parts=in_parts)
             _refuse_non_finite(loss, epoch * steps_an_epoch + step, data, rows)
@@ -189,7 +189,7 @@ def training_gflops(method: nn.Module, data: PretrainData, batch_size: int) -> f
     method.eval()
     rows = data.train_rows[:batch_size]
     generator = torch.Generator().manual_seed(0)
-    images = data.augment(data.loader.load(rows), generator)
+    images = load_augmented(data.loader, rows, data.augment, generator)
     total = forward_gflops(lambda: method.training_loss(images))  # type: ignore[operator]
     return round(total / len(rows), 6)
 
