@@ -32,7 +32,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 repro: env
 	@echo "pipeline: dvc repro, $(JOBS) cells at once"
 	@PYTHONPATH=src $(BIN)/python -m sentinel_fusion.repro --jobs $(JOBS)
-	@echo "done. plots: metrics/figures/ (or dvc plots show); metrics: metrics/headline.json, metrics/ablation.json, metrics/scores.csv"
+	@echo "done. report: report/index.html (open it in a browser); plots: metrics/figures/; metrics: metrics/headline.json, metrics/ablation.json, metrics/scores.csv"
 
 test: env
 	@echo "tests: pytest"

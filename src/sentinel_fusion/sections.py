@@ -189,6 +189,7 @@ class Pretrain(Section):
 
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
+    micro_batch: Annotated[int, Field(ge=0)]
     learning_rate: Rate
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_steps: Annotated[int, Field(ge=0)]
@@ -196,6 +197,9 @@ class Pretrain(Section):
     threads: Count
     augment: Literal["none", "d4", "crop", "d4_crop"]
     crop_px: Annotated[int, Field(ge=8)]
+    snapshot_every: Count
+    collapse_spread: Share
+    collapse_rank: Annotated[float, Field(ge=0)]
 
 
 def _option(value: Any) -> Any:  # noqa: ANN401 - any YAML value
@@ -278,6 +282,14 @@ class DataReport(Section):
     """Figures of the tile stores."""
 
     contact_tiles: Annotated[int, Field(ge=1, le=48)]
+
+
+class Realism(Section):
+    """Comparison of generated tiles with real ones."""
+
+    real: Path
+    max_places: Count
+    max_tiles: Count
 
 
 class Maps(Section):

@@ -143,3 +143,23 @@ def test_position_behind_the_last_item_is_an_error(
     total = _write(tmp_path, sizes)
     with pytest.raises(IndexError, match=r"out of (bounds|range)"):
         ShardReader(tmp_path, "s1").read(np.array([total]))
+
+
+@pytest.mark.parametrize("rows", [slice(0, 256), slice(17, 40), slice(255, 256)])
+def test_items_asked_for_ahead_read_as_ever(tmp_path: Path, rows: slice) -> None:
+    total = _write(tmp_path, [3, 2])
+    reader = ShardReader(tmp_path, "s1")
+    reader.will_need(np.arange(total)[::-1], rows)
+    assert reader.read(np.array([4, 0]))[:, 0, 0].tolist() == [4, 0]
+
+
+def test_an_item_is_found_in_its_shard(tmp_path: Path) -> None:
+    _write(tmp_path, [3, 2])  # two items a shard
+    reader = ShardReader(tmp_path, "s1")
+    assert list(reader.locate(np.array([3, 0, 4]))) == [(1, 1), (0, 0), (2, 0)]
+
+
+def test_shards_cannot_be_written_to(tmp_path: Path) -> None:
+    _write(tmp_path, [1])
+    with pytest.raises(ValueError, match="read-only"):
+        ShardReader(tmp_path, "s1").shards[0][0] = 1

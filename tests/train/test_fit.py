@@ -100,3 +100,10 @@ def test_a_non_finite_loss_is_refused() -> None:
     learner = LinearProbe(FEATURES * torch.inf, linear_head(3, 8, 0))
     with pytest.raises(FloatingPointError, match="at step 1 with learning rate"):
         _fit(learner)
+
+
+def test_the_predictions_of_the_best_step_on_validation_tiles_are_kept() -> None:
+    learner = _learner()
+    fitted = _fit(learner)
+    probability = predict(learner, single_label, DATA.val_rows)
+    assert fitted.val_probability.numpy() == pytest.approx(probability)

@@ -207,6 +207,7 @@ class _Trials:
         self._settings = settings
         self._checkpoints = checkpoints
         self._device = next(encoder.parameters()).device
+        self._tuned = copy.deepcopy(encoder)
         self._tiles = ImageInput(
             data.loader, settings.augment, task.encode, settings.precision
         )
@@ -238,10 +239,12 @@ class _Trials:
         fitted = self._fit(use, seed, learning_rate)
         learner = self._learner(use, seed)
         learner.trained.load_state_dict(fitted.best)
+        val_rows, test_rows = self._data.val_rows, self._data.test_rows
         tables = []
-        splits = {"val": self._data.val_rows, "test": self._data.test_rows}
-        for split, rows in splits.items():
-            probability = predict(learner, self._task, rows)
+        for split, rows, probability in (
+            ("val", val_rows, fitted.val_probability.numpy()),
+            ("test", test_rows, predict(learner, self._task, test_rows)),
+        ):
             wanted = self._data.targets[rows]
             table = self._task.prediction_columns(probability, wanted)
             tables.append(table.assign(use=use, seed=seed, split=split, row=rows))
@@ -289,8 +292,9 @@ class _Trials:
             self._encoder, decoder=self._settings.decoder, seed=seed
         ).to(self._device)
         if use == "finetuned":
-            encoder = copy.deepcopy(self._encoder)
-            return ImageLearner(encoder, head, self._tiles, is_frozen=False)
+            # one copy for all fits, which come one after the other
+            self._tuned.load_state_dict(self._encoder.state_dict())
+            return ImageLearner(self._tuned, head, self._tiles, is_frozen=False)
         if self._is_probe(use):
             return LinearProbe(self._features, head)
         return ImageLearner(self._encoder, head, self._tiles, is_frozen=True)
