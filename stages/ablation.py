@@ -33,6 +33,7 @@ def main() -> None:
     make_empty(_FIGURES)
     baselines = {name for name, arm in params.arms.items() if arm.loss == "none"}
     pretrained = set(params.arms) - baselines
+    trained = {*pretrained, *params.ensembles}
     report: Report = {}
     summaries, tables = [], []
     for task in params.grid.arms:
@@ -52,14 +53,14 @@ def main() -> None:
             arms=[*params.arms, *params.ensembles],
             score_name=title,
             caption=_caption(params),
-            trained_arms={*pretrained, *params.ensembles},
+            trained_arms=trained,
             published=reference_marks(
                 task, metric, params.split.protocol, params.sources.labelled.source
             ),
         )
         save_figure(figure, _FIGURES, f"label_efficiency_{task}")
     (_METRICS / "ablation.json").write_text(json.dumps(report, indent=2) + "\n")
-    rows = json.dumps(plot_rows(pd.concat(summaries)), indent=1)
+    rows = json.dumps(plot_rows(pd.concat(summaries), trained), indent=1)
     (_METRICS / "label_efficiency.json").write_text(rows + "\n")
     (_METRICS / "label_efficiency.md").write_text("\n".join(tables))
     _LOG.info("%s", "\n".join(tables))

@@ -39,6 +39,7 @@ from sentinel_fusion.train.fit import FitData, FitSettings, fit
 from sentinel_fusion.train.learners import USES, ImageInput, ImageLearner, LinearProbe
 from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
 from sentinel_fusion.train.pretrain_data import PretrainData
+from sentinel_fusion.train.ranks import OneRank
 
 ROOT = Path(__file__).parents[1]
 CODE = [*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")]
@@ -156,6 +157,7 @@ def test_1_the_rate_of_a_pre_training_reaches_its_peak_and_falls_to_nothing(
         warmup_steps=3,
         seed=0,
         precision="float32",
+        compile="auto",
     )
     data = PretrainData(
         loader=_loader(store),
@@ -165,7 +167,7 @@ def test_1_the_rate_of_a_pre_training_reaches_its_peak_and_falls_to_nothing(
         augment=build_augment("none", None),
     )
     checkpoints = Checkpoints(tmp_path, "a", every_s=100)
-    pretrain(OneWeight(), data, settings, CPU, checkpoints)
+    pretrain(OneWeight(), data, settings, OneRank(CPU), checkpoints)
     assert _goes_up_and_down(rates, peak=0.003)
     assert rates[-1] < 0.003 / 20
 
