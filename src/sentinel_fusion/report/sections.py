@@ -30,7 +30,7 @@ from sentinel_fusion.report.run import Run, percent
 from sentinel_fusion.report.verdict import verdicts
 
 _CALIBRATION = {
-    "task": ("task", ""),
+    "task": ("task", "task"),
     "arm": ("arm", ""),
     "use": ("use", "use"),
     "label_frac": ("labels", "share"),
