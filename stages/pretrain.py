@@ -29,7 +29,6 @@ from sentinel_fusion.train.watch import CollapseAlarm
 
 _LOG = logging.getLogger(__name__)
 _SIDE_FOLDER = Path(".checkpoints")
-_SNAPSHOTS = Path("models/snapshots")
 _CHECKPOINT_EVERY_S = 20
 
 
@@ -54,7 +53,7 @@ def main(name: str) -> None:
         [store.content_sha256.encode()],
     )
     checkpoints = Checkpoints(_SIDE_FOLDER, key, every_s=_CHECKPOINT_EVERY_S)
-    snapshot_folder = make_empty(_SNAPSHOTS / name)
+    snapshot_folder = make_empty(Path("models/snapshots") / name)
     if trains(config):
         settings = PretrainSettings(
             **section.model_dump(include={f.name for f in fields(PretrainSettings)}),
@@ -71,11 +70,13 @@ def main(name: str) -> None:
             augment=build_augment(section.augment, section.crop_px),
         )
         side = Checkpoints(_SIDE_FOLDER, key, every_s=0)
-        every = section.snapshot_every
-        snapshots = Snapshots(side, epochs=section.epochs, every=every)
-        alarm = CollapseAlarm(section.collapse_spread, section.collapse_rank)
-        observers = (snapshots, alarm)
-        rows = pretrain(method, data, settings, device, checkpoints, observers)
+        snapshots = Snapshots(side, epochs=section.epochs, every=section.snapshot_every)
+        alarm = CollapseAlarm(
+            min_spread=section.collapse_spread,
+            min_rank=section.collapse_rank,
+            warmup_steps=section.warmup_steps,
+        )
+        rows = pretrain(method, data, settings, device, checkpoints, (snapshots, alarm))
         snapshots.write(snapshot_folder)
         curve = pd.DataFrame(rows).assign(watched=watched)
         cost = {"gflops": training_gflops(method, data, settings.batch_size)}

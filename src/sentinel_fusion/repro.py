@@ -61,10 +61,13 @@ def levels() -> list[Level]:
         Level(("check_arms",), ("download",), is_warm=False),
         Level((), ("tile",), is_warm=False),
         Level(recipes, ("pretrain",), is_warm=True),
-        Level(("split", *recipes), ("finetune", *grid), is_warm=True),
+        Level(("split", *recipes), ("finetune", "diagnose", *grid), is_warm=True),
         Level(
             ("evaluate",),
-            ("data_report", "ablation", "maps", "cost", "export"),
+            (
+                *("data_report", "ablation", "maps", "cost", "export"),
+                *("diagnostics", "calibration"),
+            ),
             is_warm=True,
         ),
     ]

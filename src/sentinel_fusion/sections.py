@@ -279,6 +279,21 @@ class Maps(Section):
     label_frac: LabelFrac
 
 
+class Diagnostics(Section):
+    """Pre-trainings to look into."""
+
+    arms: Several[Name]
+    neighbours: Count
+
+
+class Calibration(Section):
+    """How confidence is compared with accuracy, and what the figures show."""
+
+    bins: Count
+    arms: Several[Name]
+    label_frac: LabelFrac
+
+
 class Export(Section):
     """Pre-trained encoders to hand on."""
 
