@@ -18,6 +18,7 @@ from sentinel_fusion.sections import (
     Export,
     Finetune,
     Grid,
+    Intervals,
     Maps,
     Name,
     Options,
@@ -65,6 +66,7 @@ class Params(Section):
     task_budgets: dict[Name, TaskBudget]
     grid: Grid
     ensembles: dict[Name, Several[Name]]
+    intervals: Intervals
     maps: Maps
     export: Export
 
@@ -184,6 +186,12 @@ class Params(Section):
             for arm in self.ensembles.get(name, (name,)):
                 _require("maps.arms: grid.arms.segmentation", arm, segmented)
         _require("maps.label_frac", self.maps.label_frac, self.grid.label_fracs)
+        return self
+
+    @model_validator(mode="after")
+    def _claims_are_measured(self) -> "Params":
+        for key, value in self.intervals.claims:
+            _require(f"intervals.claims.{key}", value, self.grid.label_fracs)
         return self
 
     @model_validator(mode="after")

@@ -64,9 +64,10 @@ def levels() -> list[Level]:
         Level(("split", *recipes), ("finetune", *grid), is_warm=True),
         Level(
             ("evaluate",),
-            ("data_report", "ablation", "maps", "cost", "export"),
+            ("data_report", "intervals", "maps", "cost", "export"),
             is_warm=True,
         ),
+        Level((), ("ablation",), is_warm=True),
     ]
 
 
