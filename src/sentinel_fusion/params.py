@@ -20,6 +20,7 @@ from sentinel_fusion.sections import (
     Export,
     Finetune,
     Grid,
+    Intervals,
     Maps,
     Name,
     Options,
@@ -67,6 +68,7 @@ class Params(Section):
     task_budgets: dict[Name, TaskBudget]
     grid: Grid
     ensembles: dict[Name, Several[Name]]
+    intervals: Intervals
     maps: Maps
     diagnostics: Diagnostics
     calibration: Calibration
@@ -195,6 +197,12 @@ class Params(Section):
         fractions = self.grid.label_fracs
         _require("maps.label_frac", self.maps.label_frac, fractions)
         _require("calibration.label_frac", self.calibration.label_frac, fractions)
+        return self
+
+    @model_validator(mode="after")
+    def _claims_are_measured(self) -> "Params":
+        for key, value in self.intervals.claims:
+            _require(f"intervals.claims.{key}", value, self.grid.label_fracs)
         return self
 
     @model_validator(mode="after")

@@ -65,11 +65,12 @@ def levels() -> list[Level]:
         Level(
             ("evaluate",),
             (
-                *("data_report", "ablation", "maps", "cost", "export"),
+                *("data_report", "intervals", "maps", "cost", "export"),
                 *("diagnostics", "calibration"),
             ),
             is_warm=True,
         ),
+        Level((), ("ablation",), is_warm=True),
     ]
 
 

@@ -264,6 +264,22 @@ class Grid(Section):
     arms: dict[Name, Several[Name]]
 
 
+class ClaimFracs(Section):
+    """The headline: pre-trained with the first, supervised with the second."""
+
+    label_frac: LabelFrac
+    reference_frac: LabelFrac
+
+
+class Intervals(Section):
+    """How sure the scores are, and what is compared."""
+
+    draws: Annotated[int, Field(ge=100, strict=True)]
+    confidence: OpenShare
+    comparisons: Several[Literal["twin", "best_supervised"]]
+    claims: ClaimFracs
+
+
 class DataReport(Section):
     """Figures of the tile stores."""
 

@@ -97,6 +97,10 @@ def shrink(params: Params) -> None:
         },
     }
     params["ensembles"] = {"ensemble": ARMS.copy()}
+    params["intervals"] |= {
+        "draws": 100,
+        "claims": {"label_frac": 1.0, "reference_frac": 1.0},
+    }
     params["maps"] |= {"tiles": 2, "arms": ["dual_simclr"]}
     params["export"] |= {"arms": ["dual_simclr"]}
 

@@ -14,7 +14,10 @@ from safetensors.numpy import load_file
 from tests.integration.conftest import Clone, Params, shrink
 
 pytestmark = pytest.mark.slow
-SUMMARIES = ("evaluate", "ablation", "maps", "cost", "export@dual_simclr")
+SUMMARIES = (
+    *("evaluate", "intervals", "ablation", "maps", "cost"),
+    "export@dual_simclr",
+)
 """What follows from a change of the grid's scores."""
 
 

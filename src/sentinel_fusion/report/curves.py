@@ -106,8 +106,8 @@ def draw_label_efficiency(
     """Score against label fraction, a panel a use and a line an arm.
 
     Args:
-        summary: Columns "arm", "use", "label_frac", "mean", "sd" and "num_seeds" of
-            one task.
+        summary: Columns "arm", "use", "label_frac", "mean", "low" and "high" of one
+            task; the last two are the ends of the error bars.
         score_name: Axis label.
         caption: Data and protocol, written below the panels.
         arms: All arms of the project, which fix each arm's look and the legend's
@@ -206,7 +206,7 @@ def _draw_lines(
         panel.errorbar(
             100 * rows["label_frac"],
             rows["mean"],
-            yerr=rows["sd"],
+            yerr=(rows["mean"] - rows["low"], rows["high"] - rows["mean"]),
             label=arm,
             elinewidth=0.8,
             capsize=2,

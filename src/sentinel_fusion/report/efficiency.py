@@ -29,6 +29,28 @@ def summarise(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     )
 
 
+def with_intervals(summary: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFrame:
+    """A summary with the intervals of its means.
+
+    Args:
+        summary: What ``summarise`` gives.
+        intervals: ``CURVE_KEYS``, "low" and "high" of its metric; may hold more tasks.
+
+    Returns:
+        The summary with "low" and "high".
+
+    Raises:
+        ValueError: If a mean has no interval.
+    """
+    ends = intervals[[*CURVE_KEYS, "low", "high"]]
+    both = summary.merge(ends, on=CURVE_KEYS, how="left", validate="1:1")
+    without = both[both["low"].isna()]
+    if len(without):
+        name = " ".join(str(value) for value in without.iloc[0][CURVE_KEYS])
+        raise ValueError(f"{name} must have an interval; run `dvc repro intervals`")
+    return both
+
+
 def report_task(
     summary: pd.DataFrame, metric: str, baselines: set[str], pretrained: set[str]
 ) -> Report:
@@ -144,7 +166,7 @@ def plot_rows(summary: pd.DataFrame) -> list[Report]:
     """Rows for ``dvc plots``, one a point of a curve.
 
     Args:
-        summary: Summary of all tasks.
+        summary: Summary of all tasks with intervals.
 
     Returns:
         "task", "use", "arm", "label_pct", "score", "low" and "high".
@@ -154,8 +176,8 @@ def plot_rows(summary: pd.DataFrame) -> list[Report]:
             **{key: row[key] for key in ("task", "use", "arm")},
             "label_pct": 100 * row["label_frac"],
             "score": round(row["mean"], _DIGITS),
-            "low": round(row["mean"] - row["sd"], _DIGITS),
-            "high": round(row["mean"] + row["sd"], _DIGITS),
+            "low": round(row["low"], _DIGITS),
+            "high": round(row["high"], _DIGITS),
         }
         for row in summary.to_dict("records")
     ]
