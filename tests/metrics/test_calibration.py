@@ -6,6 +6,7 @@ from sklearn.calibration import calibration_curve
 
 from sentinel_fusion.classes import IGNORE_INDEX
 from sentinel_fusion.metrics.calibration import (
+    Reliability,
     calibrate_classes,
     calibrate_presence,
     level_reliability,
@@ -22,6 +23,15 @@ WANTED = np.array([0, 1, 0, 1])
 def _random(items: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     return rng.dirichlet(np.ones(8), items), rng.integers(0, 8, items)
+
+
+def _calibrate(
+    probability: np.ndarray, wanted: np.ndarray, bins: int = BINS, max_level: int = 1
+) -> tuple[Reliability, Reliability]:
+    decided = probability.argmax(axis=-1)
+    return calibrate_classes(
+        probability, decided, wanted, num_bins=bins, max_level=max_level
+    )
 
 
 def _slow_error(confidence: np.ndarray, right: np.ndarray, bins: int) -> float:
@@ -42,13 +52,13 @@ def _slow_error(confidence: np.ndarray, right: np.ndarray, bins: int) -> float:
 
 def test_top_label_error_by_hand() -> None:
     # bin of 0.9: accuracy 1, off by 0.1; bin of 0.6: accuracy 0.5, off by 0.1
-    top, _ = calibrate_classes(PROBABILITY, WANTED, num_bins=BINS, max_level=1)
+    top, _ = _calibrate(PROBABILITY, WANTED)
     assert top.errors() == pytest.approx(0.1)
 
 
 def test_class_wise_errors_by_hand() -> None:
     # class 0: bins of 0.9 (1 of 1), 0.1 (0 of 1) and 0.6 (1 of 2), all off by 0.1
-    _, by_class = calibrate_classes(PROBABILITY, WANTED, num_bins=BINS, max_level=1)
+    _, by_class = _calibrate(PROBABILITY, WANTED)
     assert by_class.errors() == pytest.approx([0.1, 0.1])
 
 
@@ -64,7 +74,7 @@ def test_presence_errors_by_hand() -> None:
 @given(st.integers(0, 100), st.integers(1, 20))
 def test_the_error_is_that_of_the_equation(seed: int, bins: int) -> None:
     probability, wanted = _random(60, seed)
-    top, by_class = calibrate_classes(probability, wanted, num_bins=bins, max_level=1)
+    top, by_class = _calibrate(probability, wanted, bins)
     right = probability.argmax(axis=1) == wanted
     assert top.errors() == pytest.approx(
         _slow_error(probability.max(axis=1), right, bins)
@@ -125,8 +135,8 @@ def test_pixels_as_bytes_are_calibrated_as_shares_are() -> None:
     probability, wanted = _random(600)
     levels = np.rint(probability * 255).astype(np.uint8)
     pixels, labels = levels.reshape(6, 100, 8), wanted.reshape(6, 100).astype(np.uint8)
-    found = calibrate_classes(pixels, labels, num_bins=BINS, max_level=255)
-    expected = calibrate_classes(levels / 255, wanted, num_bins=BINS, max_level=1)
+    found = _calibrate(pixels, labels, max_level=255)
+    expected = _calibrate(levels / 255, wanted)
     for one, other in zip(found, expected, strict=True):
         assert one.errors() == pytest.approx(other.errors())
 
@@ -134,7 +144,7 @@ def test_pixels_as_bytes_are_calibrated_as_shares_are() -> None:
 def test_pixels_without_a_label_count_nowhere() -> None:
     levels = np.array([[200, 55], [55, 200]], np.uint8)
     wanted = np.array([0, IGNORE_INDEX], np.uint8)
-    top, by_class = calibrate_classes(levels, wanted, num_bins=BINS, max_level=255)
+    top, by_class = _calibrate(levels, wanted, max_level=255)
     assert top.count.sum() == 1
     assert by_class.count.sum() == 2
 

@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer, Real
 
 from sentinel_fusion.classes import IGNORE_INDEX
-from sentinel_fusion.metrics.likeliest import likeliest
 
 
 @dataclass(frozen=True)
@@ -128,6 +127,7 @@ def level_reliability(
 
 def calibrate_classes(
     probability: Real[np.ndarray, "*items classes"],
+    decided: Integer[np.ndarray, "*items"],
     wanted: Integer[np.ndarray, "*items"],
     *,
     num_bins: int,
@@ -138,6 +138,7 @@ def calibrate_classes(
     Args:
         probability: Class probabilities of each item; whole numbers up to
             ``max_level`` where that is above 1.
+        decided: The likeliest class of each.
         wanted: Classes, or ``IGNORE_INDEX`` for items that count nowhere.
         num_bins: Bins of equal width.
         max_level: What stands for probability 1.
@@ -149,12 +150,11 @@ def calibrate_classes(
         1910.12656).
     """
     rows = probability.reshape(-1, probability.shape[-1])
-    flat = wanted.reshape(-1)
-    if (flat == IGNORE_INDEX).any():
-        labelled = flat != IGNORE_INDEX
-        rows, flat = rows[labelled], flat[labelled]
+    found, true = decided.reshape(-1), wanted.reshape(-1)
+    if (true == IGNORE_INDEX).any():
+        labelled = true != IGNORE_INDEX
+        rows, found, true = rows[labelled], found[labelled], true[labelled]
     planes = np.ascontiguousarray(rows.T)
-    found, confidence = likeliest(planes.T)
 
     def curve(part: np.ndarray, right: np.ndarray) -> Reliability:
         if max_level > 1:
@@ -163,8 +163,8 @@ def calibrate_classes(
             )
         return reliability(part, right, num_bins=num_bins)
 
-    by_class = [curve(part, flat == code) for code, part in enumerate(planes)]
-    return curve(confidence, found == flat), stack(by_class)
+    by_class = [curve(part, true == code) for code, part in enumerate(planes)]
+    return curve(planes.max(axis=0), found == true), stack(by_class)
 
 
 def calibrate_presence(
