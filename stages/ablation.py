@@ -72,9 +72,9 @@ def main() -> None:
 def _caption(params: Params) -> str:
     data = ", ".join(f"{role}: {source.source}" for role, source in params.sources)
     return (
-        f"{data}; protocol {params.split.protocol}; means over {len(params.seeds)} "
-        f"label subsets, {100 * params.intervals.confidence:g} % intervals over places "
-        "and seeds; dashed: from scratch"
+        f"{data}; {params.split.describe()}; means over {len(params.seeds)} label "
+        f"subsets, {100 * params.intervals.confidence:g} % intervals over places and "
+        "seeds; dashed: from scratch"
     )
 
 

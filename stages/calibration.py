@@ -80,8 +80,8 @@ def _draw(task: str, tables: Tables, params: Params) -> None:
 
 def _caption(params: Params, task: str) -> str:
     return (
-        f"{task}, labelled data {params.sources.labelled.source}, protocol "
-        f"{params.split.protocol}; test places; "
+        f"{task}, labelled data {params.sources.labelled.source}, "
+        f"{params.split.describe()}; test places; "
         f"{100 * params.calibration.label_frac:g} % of the labels, "
         f"{len(params.seeds)} label subsets"
     )

@@ -14,7 +14,7 @@ from sentinel_fusion.folders import make_empty
 from sentinel_fusion.metrics.collapse import is_collapsed
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.train.arms import build_method
-from sentinel_fusion.train.device import make_deterministic, pick_device
+from sentinel_fusion.train.device import pick_device, prepare_process
 from sentinel_fusion.train.diagnose import Measures, Probe, Watched, diagnose
 from sentinel_fusion.train.encoder_files import load_encoder
 from sentinel_fusion.train.snapshots import list_snapshots, load_snapshot
@@ -35,7 +35,7 @@ def main(arm: str) -> None:
     params = load_params()
     section = params.pretrain_settings(arm)
     device = pick_device(params.device)
-    make_deterministic(section.threads, device)
+    prepare_process(section.threads, device)
     encoder, config, normalisation = load_encoder(_PRETRAINED / arm)
     stores = [TileStore(Path("data/tiles") / role) for role in ("pretrain", "labelled")]
     loaders = [BatchLoader(s, config.inputs, normalisation, device) for s in stores]

@@ -56,8 +56,8 @@ def _caption(params: Params, tiles: int) -> str:
     return (
         f"{tiles} unlabelled tiles ({sources.pretrain.source}) of places not trained "
         f"on; k-NN: {params.diagnostics.neighbours} tiles of training places vote on "
-        f"tiles of validation places ({sources.labelled.source}, protocol "
-        f"{params.split.protocol}), never on test tiles"
+        f"tiles of validation places ({sources.labelled.source}, "
+        f"{params.split.describe()}), never on test tiles"
     )
 
 

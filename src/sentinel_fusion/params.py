@@ -25,6 +25,7 @@ from sentinel_fusion.sections import (
     Name,
     Options,
     Pretrain,
+    Realism,
     Section,
     Seed,
     Several,
@@ -58,6 +59,7 @@ class Params(Section):
     tile: Tile
     split: Split
     data_report: DataReport
+    realism: Realism
     pretrain: Pretrain
     methods: dict[Name, Options]
     encoders: dict[Name, Options]

@@ -164,11 +164,24 @@ class Tile(Section):
 
 
 class Split(Section):
-    """Which places train, select and test."""
+    """Which places train, select and test, and what becomes of shared ground."""
 
     protocol: Literal["A", "B", "places"]
     val_frac: OpenShare
     test_frac: OpenShare
+    shared_ground: Literal["refuse", "drop"]
+    pretrain_overlap: Literal["refuse", "report"]
+    train_labels: Literal["given", "permuted"]
+
+    def describe(self) -> str:
+        """What a figure of scores must say.
+
+        Returns:
+            The protocol, and that the training labels are permuted where they are.
+        """
+        permuted = ", training labels permuted at random"
+        note = permuted if self.train_labels == "permuted" else ""
+        return f"protocol {self.protocol}{note}"
 
 
 class Pretrain(Section):
@@ -176,6 +189,7 @@ class Pretrain(Section):
 
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
+    micro_batch: Annotated[int, Field(ge=0)]
     learning_rate: Rate
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_steps: Annotated[int, Field(ge=0)]
@@ -284,6 +298,14 @@ class DataReport(Section):
     """Figures of the tile stores."""
 
     contact_tiles: Annotated[int, Field(ge=1, le=48)]
+
+
+class Realism(Section):
+    """Comparison of generated tiles with real ones."""
+
+    real: Path
+    max_places: Count
+    max_tiles: Count
 
 
 class Maps(Section):

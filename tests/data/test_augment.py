@@ -2,7 +2,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from sentinel_fusion.data.augment import augment_d4, build_augment, random_crop
+from sentinel_fusion.data.augment import (
+    Window,
+    augment_d4,
+    build_augment,
+    random_crop,
+)
 
 SIZE_PX = 4
 
@@ -137,3 +142,8 @@ def test_unknown_name_or_missing_size_is_refused(
         ValueError, match=f"none, d4, or crop .* '{name}' with {crop_px}"
     ):
         build_augment(name, crop_px)
+
+
+def test_a_window_names_its_rows_and_columns() -> None:
+    window = Window(top=1, left=2, size_px=3)
+    assert (window.rows, window.cols) == (slice(1, 4), slice(2, 5))

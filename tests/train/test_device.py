@@ -1,7 +1,12 @@
+import ctypes
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 
-from sentinel_fusion.train.device import autocast, pick_device
+from sentinel_fusion.train import device
+from sentinel_fusion.train.device import autocast, make_deterministic, pick_device
 
 
 def test_auto_is_the_cpu_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,3 +32,28 @@ def test_autocast_sets_the_type_of_products(precision: str, dtype: torch.dtype) 
     with autocast(torch.device("cpu"), precision):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == dtype
+
+
+def test_repeatable_work_fills_no_tensor_before_it_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deterministic: Any = torch.utils.deterministic
+    monkeypatch.setattr(deterministic, "fill_uninitialized_memory", True)
+    make_deterministic(torch.get_num_threads(), torch.device("cpu"))
+    torch.use_deterministic_algorithms(mode=False)
+    assert not deterministic.fill_uninitialized_memory
+
+
+def test_keeping_memory_asks_the_c_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    library = SimpleNamespace(mallopt=lambda *option: asked.append(option))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    device.keep_freed_memory()
+    assert asked == [(-3, 2**25), (-1, 2**31 - 1)]
+
+
+def test_a_c_library_without_mallopt_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())
+    device.keep_freed_memory()

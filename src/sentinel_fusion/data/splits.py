@@ -133,26 +133,39 @@ def subset_size(label_frac: float, num_tiles: int) -> int:
     return max(1, round(label_frac * num_tiles))
 
 
-def order_table(train: pd.DataFrame, seeds: Sequence[int]) -> pd.DataFrame:
+def order_table(
+    train: pd.DataFrame, seeds: Sequence[int], labels: str = "given"
+) -> pd.DataFrame:
     """The label order of every seed, as the split stage writes it.
+
+    With permuted labels every training tile gets the label of another, drawn anew for
+    each seed: a control, in which there is nothing to learn.
 
     Args:
         train: Training rows with "row" and "majority".
         seeds: One permutation each.
+        labels: "given" or "permuted".
 
     Returns:
-        Columns "seed", "rank" and "row", sorted by seed and rank.
+        Columns "seed", "rank", "row" and "label_row", the tile whose label the tile of
+        "row" is trained with; sorted by seed and rank.
     """
     classes: Shaped[np.ndarray, " tiles"] = train["majority"].to_numpy()
+    rows = train["row"].to_numpy()
     orders = []
     for seed in seeds:
-        order = label_order(classes, np.random.default_rng([seed, len(train)]))
+        source = np.arange(len(rows))
+        if labels == "permuted":
+            source = np.random.default_rng([seed, len(rows), 1]).permutation(source)
+        rng = np.random.default_rng([seed, len(rows)])
+        order = label_order(classes[source], rng)
         orders.append(
             pd.DataFrame(
                 {
                     "seed": seed,
                     "rank": np.arange(len(order)),
-                    "row": train["row"].to_numpy()[order],
+                    "row": rows[order],
+                    "label_row": rows[source[order]],
                 }
             )
         )

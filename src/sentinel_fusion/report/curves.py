@@ -12,10 +12,12 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 from scipy.optimize import isotonic_regression
 
@@ -30,6 +32,9 @@ ARM_COLOURS = (
 darker ones for figures with more arms than it has colours."""
 _MARKERS = "osD^vPX<>ph"  # one more than the colours: pairs repeat after 110 arms
 _PUBLISHED_GREY = "#666666"
+_FLOOR_GREY = "#e4e4e4"
+FLOOR = "up to random features"
+"""Legend of the ground below the best frozen encoder without pre-training."""
 _LABEL_SIZE = 6.5
 _LABEL_GAP = 0.042
 """Least distance between labels of published marks, as a share of a panel's height."""
@@ -137,13 +142,12 @@ def draw_label_efficiency(
         _draw_lines(panel, summary[summary["use"] == use], looks, trained_arms)
         _draw_marks(panel, marks[marks["use"] == use])
         panel.set_title(USE_TITLES[use])
+    handles = _handles(looks, trained_arms)
     for use, panel in zip(uses, panels, strict=True):  # once the shared limits stand
         _label_marks(panel, marks[marks["use"] == use])
+        if use == "frozen" and _draw_floor(panel, summary, trained_arms):
+            handles.append(Patch(color=_FLOOR_GREY, label=FLOOR))
     panels[0].set_ylabel(score_name)
-    handles = [
-        Line2D([], [], label=arm, **_line_style(arm, look, trained_arms))
-        for arm, look in looks.items()
-    ]
     if not marks.empty:
         handles.append(Line2D([], [], label="published", **_mark_style(0)))
     figure.legend(
@@ -161,6 +165,23 @@ def draw_label_efficiency(
 def _looks_of(summary: pd.DataFrame, arms: Sequence[str]) -> dict[str, ArmLook]:
     drawn = set(summary["arm"])
     return {arm: look for arm, look in arm_looks(arms).items() if arm in drawn}
+
+
+def _handles(looks: dict[str, ArmLook], trained_arms: set[str]) -> list[Artist]:
+    return [
+        Line2D([], [], label=arm, **_line_style(arm, look, trained_arms))
+        for arm, look in looks.items()
+    ]
+
+
+def _draw_floor(panel: Axes, summary: pd.DataFrame, trained_arms: set[str]) -> bool:
+    """Shade what frozen encoders with random weights reach; whether there are any."""
+    is_random = (summary["use"] == "frozen") & ~summary["arm"].isin(trained_arms)
+    floor = summary[is_random].groupby("label_frac")["mean"].max()
+    low, high = panel.get_ylim()
+    panel.fill_between(100 * floor.index, low, floor, color=_FLOOR_GREY, zorder=0)
+    panel.set_ylim(low, high)
+    return not floor.empty
 
 
 def _numbered(published: pd.DataFrame) -> pd.DataFrame:
