@@ -25,6 +25,7 @@ from sentinel_fusion.train.watch import CollapseAlarm
 
 _LOG = logging.getLogger(__name__)
 _SIDE_FOLDER = Path(".checkpoints")
+_SNAPSHOTS = Path("models/snapshots")
 _CHECKPOINT_EVERY_S = 20
 
 
@@ -69,14 +70,12 @@ def main(name: str) -> None:
         side = Checkpoints(_SIDE_FOLDER, key, every_s=0)
         snapshots = Snapshots(side, epochs=section.epochs, every=section.snapshot_every)
         alarm = CollapseAlarm(
-            min_spread=section.collapse_spread,
-            min_rank=section.collapse_rank,
-            warmup_steps=section.warmup_steps,
+            section.collapse_spread, section.collapse_rank, section.warmup_steps
         )
         rows = pretrain(method, data, settings, ranks, checkpoints, (snapshots, alarm))
         if not ranks.is_first:
             return
-        snapshots.write(make_empty(_SNAPSHOTS / name))
+        snapshots.write(_SNAPSHOTS / name)
         curve = pd.DataFrame(rows).assign(watched=watched)
         cost = {"gflops": training_gflops(method, data, settings.batch_size)}
     else:

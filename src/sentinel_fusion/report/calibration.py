@@ -11,12 +11,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from sentinel_fusion.report.captions import wrap_caption
-from sentinel_fusion.report.curves import ArmLook, arm_looks
+from sentinel_fusion.report.curves import ArmLook, drawn_looks, marker_style
 from sentinel_fusion.report.efficiency import USE_TITLES
 
 _GREY = "#666666"
 _LARGEST_MARK = 60
-"""Area in square points of the mark of a bin that holds every prediction."""
+"""Area in square points of the mark of a bin that holds every prediction; it grows
+with the root of the share, so that small ones can be seen."""
 
 
 def draw_reliability(
@@ -40,7 +41,7 @@ def draw_reliability(
     Returns:
         The figure.
     """
-    looks = _looks_of(rows, arms)
+    looks = drawn_looks(rows, arms)
     figure, panels = _panels(rows, panel_width=4.2, height=4.4, extra_width=0.4)
     for use, panel in panels.items():
         panel.plot([0, 1], [0, 1], color=_GREY, linewidth=0.8, linestyle=":")
@@ -53,9 +54,9 @@ def draw_reliability(
         panel.grid(alpha=0.3)
         known = errors[errors["use"] == use].set_index("arm")["ece"]
         handles = [
-            Line2D([], [], label=f"{arm}, ECE {100 * known[arm]:.1f} %", **_line(look))
+            Line2D([], [], label=f"{arm}, ECE {error:.1%}", **_line_style(look))
             for arm, look in looks.items()
-            if arm in known
+            for error in known[known.index == arm]
         ]
         panel.legend(handles=handles, fontsize=7, loc="upper left", framealpha=0.8)
     next(iter(panels.values())).set_ylabel(accuracy_name)
@@ -78,7 +79,7 @@ def draw_places(
     Returns:
         The figure.
     """
-    looks = _looks_of(rows, arms)
+    looks = drawn_looks(rows, arms)
     first_use = rows["use"].iloc[0]
     first = rows[rows["use"] == first_use].sort_values("median")
     order = [arm for arm in first["arm"] if arm in looks]
@@ -96,11 +97,6 @@ def draw_places(
     return figure
 
 
-def _looks_of(rows: pd.DataFrame, arms: Sequence[str]) -> dict[str, ArmLook]:
-    drawn = set(rows["arm"])
-    return {arm: look for arm, look in arm_looks(arms).items() if arm in drawn}
-
-
 def _panels(
     rows: pd.DataFrame, *, panel_width: float, height: float, extra_width: float
 ) -> tuple[Figure, dict[str, Axes]]:
@@ -111,24 +107,19 @@ def _panels(
     return figure, dict(zip(uses, axes, strict=True))
 
 
-def _line(look: ArmLook) -> dict[str, Any]:
-    return {
-        "color": look.colour,
-        "marker": look.marker,
-        "markersize": 4,
-        "markerfacecolor": "white" if look.family else look.colour,
-        "linewidth": 1.1,
-    }
+def _line_style(look: ArmLook) -> dict[str, Any]:
+    return {**marker_style(look), "markersize": 4, "linewidth": 1.1}
 
 
 def _draw_curve(panel: Axes, line: pd.DataFrame, look: ArmLook) -> None:
-    panel.plot(line["confidence"], line["accuracy"], color=look.colour, linewidth=1.1)
+    style = _line_style(look)
+    panel.plot(line["confidence"], line["accuracy"], **style | {"markersize": 0})
     panel.scatter(
         line["confidence"],
         line["accuracy"],
         s=_LARGEST_MARK * np.sqrt(line["share"]),
         marker=look.marker,
-        facecolor="white" if look.family else look.colour,
+        facecolor=style["markerfacecolor"],
         edgecolor=look.colour,
         linewidth=0.9,
         zorder=3,
@@ -136,14 +127,13 @@ def _draw_curve(panel: Axes, line: pd.DataFrame, look: ArmLook) -> None:
 
 
 def _draw_box(panel: Axes, box: pd.Series, position: int, look: ArmLook) -> None:
-    face = "white" if look.family else look.colour
     panel.hlines(position, box["min"], box["max"], color=look.colour, linewidth=1.0)
     panel.barh(
         position,
         box["q75"] - box["q25"],
         left=box["q25"],
         height=0.55,
-        facecolor=face,
+        facecolor=marker_style(look)["markerfacecolor"],
         edgecolor=look.colour,
         alpha=0.75,
     )

@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from sentinel_fusion.report.captions import wrap_caption
-from sentinel_fusion.report.curves import ArmLook, arm_looks
+from sentinel_fusion.report.curves import ArmLook, drawn_looks, marker_style
 
 _COLUMNS = 4
 _PANEL_IN = (2.75, 2.3)
@@ -59,8 +59,7 @@ def draw_diagnostics(
     Returns:
         The figure.
     """
-    drawn = set(curves["arm"])
-    looks = {arm: look for arm, look in arm_looks(arms).items() if arm in drawn}
+    looks = drawn_looks(curves, arms)
     rows = -(-len(_PANELS) // _COLUMNS)
     width = _PANEL_IN[0] * _COLUMNS + 1.8
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
@@ -99,13 +98,7 @@ def _draw_arm(panel: Axes, rows: pd.DataFrame, look: ArmLook) -> None:
 
 
 def _style(look: ArmLook) -> dict[str, Any]:
-    return {
-        "color": look.colour,
-        "marker": look.marker,
-        "markersize": 3.5,
-        "markerfacecolor": "white" if look.family else look.colour,
-        "linewidth": 1.1,
-    }
+    return {**marker_style(look), "markersize": 3.5, "linewidth": 1.1}
 
 
 def _legend(looks: dict[str, ArmLook]) -> list[Line2D]:

@@ -118,9 +118,7 @@ def watch(
 class CollapseAlarm:
     """Warns once when the projections collapse, with what to try."""
 
-    def __init__(
-        self, *, min_spread: float, min_rank: float, warmup_steps: int
-    ) -> None:
+    def __init__(self, min_spread: float, min_rank: float, warmup_steps: int) -> None:
         """Set the limits.
 
         Args:
