@@ -71,12 +71,13 @@ def main(name: str) -> None:
         cost = {"gflops": training_gflops(method, data, tiles)}
         side = Checkpoints(_SIDE_FOLDER, key, every_s=0)
         snapshots = Snapshots(side, epochs=section.epochs, every=section.snapshot_every)
-        alarm = CollapseAlarm(section.collapse_spread, section.collapse_rank)
-        observers = (snapshots, alarm)
-        rows = pretrain(method, data, settings, ranks, checkpoints, observers)
+        alarm = CollapseAlarm(
+            section.collapse_spread, section.collapse_rank, section.warmup_steps
+        )
+        rows = pretrain(method, data, settings, ranks, checkpoints, (snapshots, alarm))
         if not ranks.is_first:
             return
-        snapshots.write(make_empty(_SNAPSHOTS / name))
+        snapshots.write(_SNAPSHOTS / name)
         curve = pd.DataFrame(rows).assign(watched=watched)
     else:
         _LOG.info("%s: %s, initial weights only", name, config.method)

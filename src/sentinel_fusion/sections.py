@@ -286,6 +286,22 @@ class Grid(Section):
     arms: dict[Name, Several[Name]]
 
 
+class ClaimFracs(Section):
+    """The headline: pre-trained with the first, supervised with the second."""
+
+    label_frac: LabelFrac
+    reference_frac: LabelFrac
+
+
+class Intervals(Section):
+    """How sure the scores are, and what is compared."""
+
+    draws: Annotated[int, Field(ge=100, strict=True)]
+    confidence: OpenShare
+    comparisons: Several[Literal["twin", "best_supervised"]]
+    claims: ClaimFracs
+
+
 class DataReport(Section):
     """Figures of the tile stores."""
 
@@ -306,6 +322,21 @@ class Maps(Section):
     tiles: Annotated[int, Field(ge=1, le=8)]
     arms: Several[Name]
     use: Literal["finetuned", "frozen"]
+    label_frac: LabelFrac
+
+
+class Diagnostics(Section):
+    """Pre-trainings to look into."""
+
+    arms: Several[Name]
+    neighbours: Count
+
+
+class Calibration(Section):
+    """How confidence is compared with accuracy, and what the figures show."""
+
+    bins: Count
+    arms: Several[Name]
     label_frac: LabelFrac
 
 

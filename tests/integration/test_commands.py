@@ -15,7 +15,8 @@ from tests.integration.conftest import Clone, Params, shrink
 
 pytestmark = pytest.mark.slow
 SUMMARIES = (
-    *("evaluate", "budget", "ablation", "maps", "cost", "report"),
+    *("evaluate", "intervals", "calibration", "budget", "ablation", "maps", "cost"),
+    "report",
     "export@dual_simclr",
 )
 """What follows from a change of the grid's scores."""

@@ -10,6 +10,7 @@ from sentinel_fusion.metrics.multi_label import (
     average_precision,
     choose_threshold,
     class_f1,
+    count,
     from_predictions,
     prediction_columns,
     score,
@@ -37,12 +38,12 @@ def _arrays(rows: list[tuple[tuple[int, float], ...]]) -> tuple[np.ndarray, np.n
 
 
 def test_class_f1_by_hand() -> None:
-    f1 = class_f1(PROBABILITY >= 0.5, WANTED)
+    f1 = class_f1(count(PROBABILITY >= 0.5, WANTED))
     assert (f1[0], f1[7]) == pytest.approx((2 / 3, 1))
 
 
 def test_a_class_that_never_occurs_nor_is_called_is_undefined() -> None:
-    assert np.isnan(class_f1(PROBABILITY >= 0.5, WANTED)[1:7]).all()
+    assert np.isnan(class_f1(count(PROBABILITY >= 0.5, WANTED))[1:7]).all()
 
 
 def test_the_threshold_is_the_one_nearest_to_a_half_that_finds_everything() -> None:
@@ -71,7 +72,7 @@ def test_f1_agrees_with_scikit_learn(
 ) -> None:
     probability, wanted = _arrays(rows)
     called = probability >= 0.5
-    ours = np.nan_to_num(class_f1(called, wanted))
+    ours = np.nan_to_num(class_f1(count(called, wanted)))
     theirs = reference.f1_score(wanted, called, average=None, zero_division=0)
     assert ours == pytest.approx(theirs)
 
