@@ -62,11 +62,13 @@ def main(name: str) -> None:
         data, watched = open_data(
             store,
             config.inputs,
-            ranks.device,
+            ranks,
+            build_augment(section.augment, section.crop_px, ranks.part),
             val_frac=section.val_frac,
             seed=params.seed,
-            augment=build_augment(section.augment, section.crop_px, ranks.part),
         )
+        tiles = settings.batch_size // ranks.part.of
+        cost = {"gflops": training_gflops(method, data, tiles)}
         side = Checkpoints(_SIDE_FOLDER, key, every_s=0)
         snapshots = Snapshots(side, epochs=section.epochs, every=section.snapshot_every)
         alarm = CollapseAlarm(
@@ -77,7 +79,6 @@ def main(name: str) -> None:
             return
         snapshots.write(_SNAPSHOTS / name)
         curve = pd.DataFrame(rows).assign(watched=watched)
-        cost = {"gflops": training_gflops(method, data, settings.batch_size)}
     else:
         _LOG.info("%s: %s, initial weights only", name, config.method)
         make_empty(_SNAPSHOTS / name)

@@ -25,7 +25,7 @@ _GENERATED = (
     "synthetic: measured on generated tiles. It shows that the pipeline works, not how "
     "large a gain is on the Earth."
 )
-_PERMUTED = "training labels permuted at random: a control, every arm is at chance."
+_PERMUTED = "training labels permuted at random: a control, no arm may beat chance."
 _CLAIM = Claim(label_frac=0.1, reference_frac=1.0, confidence=0.95)
 
 

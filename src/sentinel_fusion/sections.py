@@ -153,7 +153,10 @@ class Download(Section):
 
 
 class Tile(Section):
-    """How patches become tiles; fields as ``data.tiles.TileRules``."""
+    """How patches become tiles, as ``data.tiling.rules.TileRules``, and who cuts them.
+
+    The store does not depend on ``retries``, ``workers`` and ``scheduler``.
+    """
 
     size_px: Annotated[int, Field(ge=8)]
     stride_px: Count
@@ -161,6 +164,10 @@ class Tile(Section):
     min_label_share: Annotated[float, Field(gt=0, le=1)]
     min_class_share: Share
     shard_mib: Count
+    max_unreadable_share: Share
+    retries: Annotated[int, Field(ge=0, strict=True)]
+    workers: Count
+    scheduler: Annotated[str, Field(pattern=r"^$|^[a-z]+://")]
 
 
 class Split(Section):
@@ -195,6 +202,7 @@ class Pretrain(Section):
     warmup_steps: Annotated[int, Field(ge=0)]
     val_frac: OpenShare
     threads: Count
+    compile: Literal["auto", "off"]
     augment: Literal["none", "d4", "crop", "d4_crop"]
     crop_px: Annotated[int, Field(ge=8)]
     snapshot_every: Count

@@ -86,8 +86,16 @@ def test_metric_keys_hold_no_dot(label_frac: float, key: str) -> None:
 
 
 def test_plot_rows_carry_the_spread() -> None:
-    row = plot_rows(SUMMARY)[0]
+    row = plot_rows(SUMMARY, {"dual_simclr"})[0]
     assert (row["label_pct"], row["low"], row["high"]) == pytest.approx((10, 0.4, 0.6))
+
+
+def test_plot_rows_tell_random_weights_from_pre_trained_ones() -> None:
+    rows = plot_rows(SUMMARY, {"dual_simclr"})
+    assert {row["arm"]: row["start"] for row in rows} == {
+        "late": "random weights",
+        "dual_simclr": "pre-trained",
+    }
 
 
 def test_the_table_has_a_row_an_arm_in_percent() -> None:

@@ -86,6 +86,7 @@ SETTINGS = PretrainSettings(
     warmup_steps=2,
     seed=0,
     precision="float32",
+    compile="auto",
 )
 
 
