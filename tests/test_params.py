@@ -383,6 +383,21 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             id="maps of a fraction that is not in the grid",
         ),
         pytest.param(
+            {"diagnostics.arms": ["mma", "late"]},
+            r"diagnostics\.arms must be one of .*mma.*, got 'late'; mend it",
+            id="diagnostics of an arm that is not pre-trained",
+        ),
+        pytest.param(
+            {"calibration.arms": ["nosuch"]},
+            r"calibration\.arms must be one of .*ensemble, got 'nosuch'; mend it",
+            id="unknown arm in the reliability figure",
+        ),
+        pytest.param(
+            {"calibration.label_frac": 0.123},
+            r"calibration\.label_frac must be one of 0\.01, .*1\.0, got 0\.123; mend",
+            id="calibration of a fraction that is not in the grid",
+        ),
+        pytest.param(
             {"export.arms": ["nosuch"]},
             r"export\.arms must be one of .*, got 'nosuch'; mend it",
             id="unknown arm to export",
