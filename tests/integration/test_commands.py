@@ -22,7 +22,10 @@ SUMMARIES = (
 
 
 def test_the_first_repro_leaves_metrics_and_figures(clone: Clone) -> None:
-    names = ("headline.json", "ablation.json", "scores.csv", "label_efficiency.json")
+    names = (
+        *("headline.json", "ablation.json", "scores.csv", "label_efficiency.json"),
+        *("intervals.csv", "comparisons.csv", "label_saving.csv", "claims.json"),
+    )
     metrics = clone.folder / "metrics"
     figures = metrics / "figures" / "label_efficiency_single_label"
     assert all((metrics / name).stat().st_size for name in names)

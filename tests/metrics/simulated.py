@@ -1,8 +1,8 @@
 """Simulated predictions whose true scores are known.
 
 A tile of class c is predicted right when a standard normal number, of which all arms
-and seeds share a part, is below z_c plus what the arm, its seed, the place, and seed and
-place together add to it; else one of the other classes is predicted. Places have
+and seeds share a part, is below z_c plus what the arm, its seed, the place, and seed
+and place together add to it; else one of the other classes is predicted. Places have
 different mixtures of classes.
 """
 
