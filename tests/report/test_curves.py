@@ -112,7 +112,9 @@ def test_an_arm_of_the_second_panel_only_is_in_the_legend() -> None:
 
 
 def test_the_frozen_panel_is_shaded_up_to_the_best_random_features() -> None:
-    worse = SUMMARY[SUMMARY["arm"] == "late"].assign(arm="s1", mean=0.2)
+    worse = SUMMARY[SUMMARY["arm"] == "late"].assign(
+        arm="s1", mean=0.2, low=0.1, high=0.3
+    )
     figure = _draw(pd.concat([SUMMARY, worse]))
     tuned, frozen = (panel.collections for panel in figure.axes)
     (floor,) = [c for c in frozen if isinstance(c, FillBetweenPolyCollection)]
