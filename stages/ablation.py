@@ -34,6 +34,7 @@ def main() -> None:
     scores = pd.read_csv(_METRICS / "scores.csv")
     make_empty(_FIGURES)
     intervals = pd.read_csv(_METRICS / "intervals.csv")
+    trained = {*pretrained(params), *params.ensembles}
     report: Report = {}
     summaries, tables = [], []
     for task in params.grid.arms:
@@ -56,14 +57,14 @@ def main() -> None:
             arms=[*params.arms, *params.ensembles],
             score_name=title,
             caption=_caption(params),
-            trained_arms={*pretrained(params), *params.ensembles},
+            trained_arms=trained,
             published=reference_marks(
                 task, metric, params.split.protocol, params.sources.labelled.source
             ),
         )
         save_figure(figure, _FIGURES, f"label_efficiency_{task}")
     (_METRICS / "ablation.json").write_text(json.dumps(report, indent=2) + "\n")
-    rows = json.dumps(plot_rows(pd.concat(summaries)), indent=1)
+    rows = json.dumps(plot_rows(pd.concat(summaries), trained), indent=1)
     (_METRICS / "label_efficiency.json").write_text(rows + "\n")
     (_METRICS / "label_efficiency.md").write_text("\n".join(tables))
     _LOG.info("%s", "\n".join(tables))
@@ -72,9 +73,9 @@ def main() -> None:
 def _caption(params: Params) -> str:
     data = ", ".join(f"{role}: {source.source}" for role, source in params.sources)
     return (
-        f"{data}; protocol {params.split.protocol}; means over {len(params.seeds)} "
-        f"label subsets, {100 * params.intervals.confidence:g} % intervals over places "
-        "and seeds; dashed: from scratch"
+        f"{data}; {params.split.describe()}; means over {len(params.seeds)} label "
+        f"subsets, {100 * params.intervals.confidence:g} % intervals over places and "
+        "seeds; dashed: from scratch"
     )
 
 

@@ -105,6 +105,15 @@ def test_an_arm_without_values_of_its_own_is_pre_trained_by_the_section() -> Non
     assert params.pretrain_settings("dual_simclr") == params.pretrain
 
 
+def test_permuted_training_labels_are_part_of_what_a_figure_says(
+    tmp_path: Path,
+) -> None:
+    given = load_params(LIVE).split
+    permuted = _load_changed(tmp_path, {"split.train_labels": "permuted"}).split
+    assert given.describe() == f"protocol {given.protocol}"
+    assert permuted.describe().endswith(", training labels permuted at random")
+
+
 def test_changed_value_is_loaded(tmp_path: Path) -> None:
     assert _load_changed(tmp_path, {"seed": 7}).seed == 7
 
@@ -171,6 +180,11 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             {"split.protocol": "C"},
             r"split\.protocol must be 'A', 'B' or 'places', got 'C'",
             id="word not in the list",
+        ),
+        pytest.param(
+            {"split.train_labels": "random"},
+            r"split\.train_labels must be 'given' or 'permuted', got 'random'",
+            id="labels of another kind",
         ),
         pytest.param(
             {"grid.label_fracs": [0.1, 0.5, 0.1]},
@@ -367,6 +381,21 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             {"maps.label_frac": 0.123},
             r"maps\.label_frac must be one of 0\.01, .*1\.0, got 0\.123; mend it",
             id="maps of a fraction that is not in the grid",
+        ),
+        pytest.param(
+            {"diagnostics.arms": ["mma", "late"]},
+            r"diagnostics\.arms must be one of .*mma.*, got 'late'; mend it",
+            id="diagnostics of an arm that is not pre-trained",
+        ),
+        pytest.param(
+            {"calibration.arms": ["nosuch"]},
+            r"calibration\.arms must be one of .*ensemble, got 'nosuch'; mend it",
+            id="unknown arm in the reliability figure",
+        ),
+        pytest.param(
+            {"calibration.label_frac": 0.123},
+            r"calibration\.label_frac must be one of 0\.01, .*1\.0, got 0\.123; mend",
+            id="calibration of a fraction that is not in the grid",
         ),
         pytest.param(
             {"intervals.claims.label_frac": 0.123},

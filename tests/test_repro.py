@@ -1,5 +1,6 @@
 """The runner of several cells, in small DVC repositories of shell commands."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from dvc.repo import Repo
+
+from sentinel_fusion.repro import longest_first
 
 ROOT = Path(__file__).parents[1]
 CELL = (
@@ -151,3 +154,22 @@ def test_no_job_is_refused(project: Project) -> None:
     done = project.repro(0)
     assert done.returncode == 2
     assert "--jobs must be >= 1, got 0" in done.stderr
+
+
+def test_the_longest_cells_start_first_and_unknown_ones_before_them(
+    tmp_path: Path,
+) -> None:
+    costs = tmp_path / "cost.json"
+    rows = [
+        {"stage": "pretrain", "arm": "mma", "seconds": 3.0},
+        {"stage": "grid", "arm": "s1", "task": "t", "label_frac": 0.1, "seconds": 9.0},
+        {"stage": "grid", "arm": "s1", "task": "t", "label_frac": 1.0, "seconds": 5.0},
+    ]
+    costs.write_text(json.dumps(rows))
+    cells = ["pretrain@mma", "grid_t@s1-1.0", "grid_t@new-0.1", "grid_t@s1-0.1"]
+    ordered = ["grid_t@new-0.1", "grid_t@s1-0.1", "grid_t@s1-1.0", "pretrain@mma"]
+    assert longest_first(cells, costs) == ordered
+
+
+def test_cells_keep_their_order_where_no_cost_is_known(tmp_path: Path) -> None:
+    assert longest_first(["b", "a"], tmp_path / "none.json") == ["b", "a"]

@@ -13,7 +13,9 @@ from pydantic import ValidationError, model_validator
 from sentinel_fusion.faults import explain
 from sentinel_fusion.sections import (
     Arm,
+    Calibration,
     DataReport,
+    Diagnostics,
     Download,
     Export,
     Finetune,
@@ -23,6 +25,7 @@ from sentinel_fusion.sections import (
     Name,
     Options,
     Pretrain,
+    Realism,
     Section,
     Seed,
     Several,
@@ -56,6 +59,7 @@ class Params(Section):
     tile: Tile
     split: Split
     data_report: DataReport
+    realism: Realism
     pretrain: Pretrain
     methods: dict[Name, Options]
     encoders: dict[Name, Options]
@@ -68,6 +72,8 @@ class Params(Section):
     ensembles: dict[Name, Several[Name]]
     intervals: Intervals
     maps: Maps
+    diagnostics: Diagnostics
+    calibration: Calibration
     export: Export
 
     def arm_settings(self, name: str) -> dict[str, Any]:
@@ -174,6 +180,11 @@ class Params(Section):
                 _require(key, name, self.arms)
         for name in self.maps.arms:
             _require("maps.arms", name, [*self.arms, *self.ensembles])
+        trained = [name for name, arm in self.arms.items() if arm.loss != "none"]
+        for name in self.diagnostics.arms:
+            _require("diagnostics.arms", name, trained)
+        for name in self.calibration.arms:
+            _require("calibration.arms", name, [*self.arms, *self.ensembles])
         for name in self.ensembles:
             if name in self.arms:
                 raise ValueError(f"ensembles.{name} must not have the name of an arm")
@@ -185,7 +196,9 @@ class Params(Section):
         for name in self.maps.arms:
             for arm in self.ensembles.get(name, (name,)):
                 _require("maps.arms: grid.arms.segmentation", arm, segmented)
-        _require("maps.label_frac", self.maps.label_frac, self.grid.label_fracs)
+        fractions = self.grid.label_fracs
+        _require("maps.label_frac", self.maps.label_frac, fractions)
+        _require("calibration.label_frac", self.calibration.label_frac, fractions)
         return self
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import yaml
 
@@ -30,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 _GRID = "grid_"
 _RECIPE = "recipe_"
 _SERVER_START_S = 60
+_COSTS = Path("metrics/cost.json")
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,17 @@ def levels() -> list[Level]:
         Level(("check_arms",), ("download",), is_warm=False),
         Level((), ("tile",), is_warm=False),
         Level(recipes, ("pretrain",), is_warm=True),
-        Level(("split", *recipes), ("finetune", *grid), is_warm=True),
+        Level(
+            ("split", *recipes),
+            ("finetune", "data_report", "realism", "diagnose", *grid),
+            is_warm=True,
+        ),
         Level(
             ("evaluate",),
-            ("data_report", "intervals", "maps", "cost", "export"),
+            (
+                *("budget", "intervals", "calibration", "diagnostics"),
+                *("maps", "cost", "export"),
+            ),
             is_warm=True,
         ),
         Level((), ("ablation",), is_warm=True),
@@ -84,6 +93,27 @@ def stale_cells(groups: Sequence[str]) -> list[str]:
     status = subprocess.run(command, check=True, capture_output=True, text=True)
     stale = json.loads(status.stdout)
     return [cell for cell in stale if cell.split("@")[0] in groups]
+
+
+def longest_first(cells: Sequence[str], costs: Path = _COSTS) -> list[str]:
+    """Order cells so that no long one is left alone at the end of a level.
+
+    Args:
+        cells: Addresses.
+        costs: What cells took the last time, as the stage ``cost`` writes it.
+
+    Returns:
+        The cells: those of unknown cost first, then from the longest to the shortest.
+    """
+    rows = json.loads(costs.read_text()) if costs.is_file() else []
+    seconds = {_address(row): float(row["seconds"]) for row in rows}
+    return sorted(cells, key=lambda cell: -seconds.get(cell, float("inf")))
+
+
+def _address(row: dict[str, Any]) -> str:
+    if row["stage"] == "grid":
+        return f"{_GRID}{row['task']}@{row['arm']}-{row['label_frac']}"
+    return f"{row['stage']}@{row['arm']}"
 
 
 def run_cell(command: str, environ: dict[str, str]) -> float:
@@ -185,7 +215,7 @@ def run_level(cells: Sequence[str], jobs: int, environ: dict[str, str]) -> None:
     with ThreadPoolExecutor(jobs) as pool:
         work = {
             pool.submit(run_cell, recorder.command(cell), environ): cell
-            for cell in missing
+            for cell in longest_first(missing)
         }
         failure = ""
         for done, future in enumerate(as_completed(work), start=1):

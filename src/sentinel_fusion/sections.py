@@ -153,7 +153,10 @@ class Download(Section):
 
 
 class Tile(Section):
-    """How patches become tiles; fields as ``data.tiles.TileRules``."""
+    """How patches become tiles, as ``data.tiling.rules.TileRules``, and who cuts them.
+
+    The store does not depend on ``retries``, ``workers`` and ``scheduler``.
+    """
 
     size_px: Annotated[int, Field(ge=8)]
     stride_px: Count
@@ -161,14 +164,31 @@ class Tile(Section):
     min_label_share: Annotated[float, Field(gt=0, le=1)]
     min_class_share: Share
     shard_mib: Count
+    max_unreadable_share: Share
+    retries: Annotated[int, Field(ge=0, strict=True)]
+    workers: Count
+    scheduler: Annotated[str, Field(pattern=r"^$|^[a-z]+://")]
 
 
 class Split(Section):
-    """Which places train, select and test."""
+    """Which places train, select and test, and what becomes of shared ground."""
 
     protocol: Literal["A", "B", "places"]
     val_frac: OpenShare
     test_frac: OpenShare
+    shared_ground: Literal["refuse", "drop"]
+    pretrain_overlap: Literal["refuse", "report"]
+    train_labels: Literal["given", "permuted"]
+
+    def describe(self) -> str:
+        """What a figure of scores must say.
+
+        Returns:
+            The protocol, and that the training labels are permuted where they are.
+        """
+        permuted = ", training labels permuted at random"
+        note = permuted if self.train_labels == "permuted" else ""
+        return f"protocol {self.protocol}{note}"
 
 
 class Pretrain(Section):
@@ -176,13 +196,18 @@ class Pretrain(Section):
 
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
+    micro_batch: Annotated[int, Field(ge=0)]
     learning_rate: Rate
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_steps: Annotated[int, Field(ge=0)]
     val_frac: OpenShare
     threads: Count
+    compile: Literal["auto", "off"]
     augment: Literal["none", "d4", "crop", "d4_crop"]
     crop_px: Annotated[int, Field(ge=8)]
+    snapshot_every: Count
+    collapse_spread: Share
+    collapse_rank: Annotated[float, Field(ge=0)]
 
 
 def _option(value: Any) -> Any:  # noqa: ANN401 - any YAML value
@@ -283,12 +308,35 @@ class DataReport(Section):
     contact_tiles: Annotated[int, Field(ge=1, le=48)]
 
 
+class Realism(Section):
+    """Comparison of generated tiles with real ones."""
+
+    real: Path
+    max_places: Count
+    max_tiles: Count
+
+
 class Maps(Section):
     """Tiles and predictions of the qualitative figure."""
 
     tiles: Annotated[int, Field(ge=1, le=8)]
     arms: Several[Name]
     use: Literal["finetuned", "frozen"]
+    label_frac: LabelFrac
+
+
+class Diagnostics(Section):
+    """Pre-trainings to look into."""
+
+    arms: Several[Name]
+    neighbours: Count
+
+
+class Calibration(Section):
+    """How confidence is compared with accuracy, and what the figures show."""
+
+    bins: Count
+    arms: Several[Name]
     label_frac: LabelFrac
 
 

@@ -7,7 +7,9 @@ from tests.builders import s1_pixels, s2_pixels, write_folder_scene, write_raste
 
 from sentinel_fusion.bands import S1_BANDS, S2_BANDS
 from sentinel_fusion.data import loader as loader_module
-from sentinel_fusion.data.loader import BatchLoader, TileStore
+from sentinel_fusion.data.augment import Window, build_augment
+from sentinel_fusion.data.loader import BatchLoader, TileStore, load_augmented
+from sentinel_fusion.data.shards import ShardReader
 from sentinel_fusion.data.sources.folder import list_patches
 from sentinel_fusion.data.stats import Normalisation
 from sentinel_fusion.data.tiles import TileRules, write_tiles
@@ -157,3 +159,72 @@ def test_a_store_kept_on_the_device_gives_the_batches_of_one_read_anew(
     monkeypatch.setattr(loader_module, "RESIDENT_BYTES", limit_bytes)
     images = _loader(store, "s1", "s2").load(ALL[::-1].copy())
     assert all(torch.equal(images[sensor], expected[sensor]) for sensor in images)
+
+
+@pytest.fixture(params=[0, 2**20], ids=["mapped", "resident"])
+def anywhere(
+    store: TileStore, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> BatchLoader:
+    """A loader that reads the shards for every batch, and one that keeps them."""
+    monkeypatch.setattr(loader_module, "RESIDENT_BYTES", request.param)
+    return _loader(store, "s1", "s2")
+
+
+def test_a_window_is_that_part_of_the_whole_tiles(anywhere: BatchLoader) -> None:
+    whole = anywhere.load(ALL)
+    part = anywhere.load(ALL, Window(top=3, left=5, size_px=8))
+    for sensor, images in part.items():
+        assert torch.equal(images, whole[sensor][:, :, 3:11, 5:13])
+        assert images.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("name", ["none", "d4", "crop", "d4_crop"])
+def test_an_augmentation_gives_what_it_makes_of_whole_tiles(
+    anywhere: BatchLoader, name: str
+) -> None:
+    augment = build_augment(name, crop_px=8)
+    found = load_augmented(anywhere, ALL, augment, torch.Generator().manual_seed(5))
+    expected = augment(anywhere.load(ALL), torch.Generator().manual_seed(5))
+    assert all(torch.equal(found[sensor], x) for sensor, x in expected.items())
+
+
+def test_a_batch_that_is_in_use_is_not_overwritten(anywhere: BatchLoader) -> None:
+    first = anywhere.load(ALL[:2])["s2"]
+    before = first.clone()
+    for _ in range(3):
+        anywhere.load(ALL[2:])
+    assert torch.equal(first, before)
+
+
+def test_a_store_says_which_tiles_are_complete(store: TileStore) -> None:
+    assert store.is_complete.tolist() == [False, True, True, True]
+
+
+@pytest.mark.parametrize(("rate", "fetches"), [(0, 1), (float("inf"), 3)])
+def test_tiles_are_fetched_ahead_while_the_disk_is_slow(
+    store: TileStore, monkeypatch: pytest.MonkeyPatch, rate: float, fetches: int
+) -> None:
+    calls = []
+    monkeypatch.setattr(
+        ShardReader, "will_need", lambda self, rows, part: calls.append(len(rows))
+    )
+    monkeypatch.setattr(loader_module, "RESIDENT_BYTES", 0)
+    monkeypatch.setattr(loader_module, "COLD_BYTES_S", rate)
+    loader = _loader(store, "s2")
+    for _ in range(3):
+        loader.load(ALL[:2])
+    assert calls == [2] * fetches
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("share", [0.0, 0.5], ids=["mapped", "resident"])
+def test_a_gpu_gets_the_batches_of_a_cpu(
+    store: TileStore, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    monkeypatch.setattr(loader_module, "RESIDENT_SHARE", share)
+    sensors = ("s1", "s2")
+    loader = BatchLoader(store, sensors, NORMALISATION, torch.device("cuda"))
+    window = Window(top=3, left=5, size_px=8)
+    expected = _loader(store, *sensors).load(ALL, window)
+    for sensor, images in loader.load(ALL, window).items():
+        torch.testing.assert_close(images.cpu(), expected[sensor])

@@ -50,6 +50,21 @@ def test_reading_all_gives_the_blocks_one_behind_the_other(
 
 @settings(max_examples=25, deadline=None)
 @given(block_sizes=BLOCKS, shard_mib=st.integers(1, 3), data=st.data())
+def test_reading_a_part_gives_those_lines_of_the_items(
+    block_sizes: list[int], shard_mib: int, data: st.DataObject
+) -> None:
+    with TemporaryDirectory() as name:
+        total = _write(Path(name), block_sizes, shard_mib)
+        wanted = data.draw(st.lists(st.integers(0, total - 1), max_size=6))
+        indices, lines = np.array(wanted, np.int64), slice(3, 5)
+        reader = ShardReader(Path(name), "s1")
+        assert np.array_equal(
+            reader.read(indices, lines), reader.read(indices)[:, lines]
+        )
+
+
+@settings(max_examples=25, deadline=None)
+@given(block_sizes=BLOCKS, shard_mib=st.integers(1, 3), data=st.data())
 def test_reading_indices_gives_those_items_in_their_order(
     block_sizes: list[int], shard_mib: int, data: st.DataObject
 ) -> None:
@@ -128,3 +143,23 @@ def test_position_behind_the_last_item_is_an_error(
     total = _write(tmp_path, sizes)
     with pytest.raises(IndexError, match=r"out of (bounds|range)"):
         ShardReader(tmp_path, "s1").read(np.array([total]))
+
+
+@pytest.mark.parametrize("rows", [slice(0, 256), slice(17, 40), slice(255, 256)])
+def test_items_asked_for_ahead_read_as_ever(tmp_path: Path, rows: slice) -> None:
+    total = _write(tmp_path, [3, 2])
+    reader = ShardReader(tmp_path, "s1")
+    reader.will_need(np.arange(total)[::-1], rows)
+    assert reader.read(np.array([4, 0]))[:, 0, 0].tolist() == [4, 0]
+
+
+def test_an_item_is_found_in_its_shard(tmp_path: Path) -> None:
+    _write(tmp_path, [3, 2])  # two items a shard
+    reader = ShardReader(tmp_path, "s1")
+    assert list(reader.locate(np.array([3, 0, 4]))) == [(1, 1), (0, 0), (2, 0)]
+
+
+def test_shards_cannot_be_written_to(tmp_path: Path) -> None:
+    _write(tmp_path, [1])
+    with pytest.raises(ValueError, match="read-only"):
+        ShardReader(tmp_path, "s1").shards[0][0] = 1

@@ -196,12 +196,40 @@ TRAIN = pd.DataFrame({"row": np.arange(500, 540), "majority": np.arange(40) % 4}
 
 def test_order_table_holds_every_row_once_a_seed() -> None:
     table = order_table(TRAIN, [3, 5])
-    assert table.columns.tolist() == ["seed", "rank", "row"]
+    assert table.columns.tolist() == ["seed", "rank", "row", "label_row"]
     assert table["seed"].tolist() == [3] * 40 + [5] * 40
     assert table["rank"].tolist() == list(range(40)) * 2
     assert all(
         sorted(t["row"]) == TRAIN["row"].tolist() for _, t in table.groupby("seed")
     )
+
+
+def test_given_labels_are_the_tiles_own() -> None:
+    table = order_table(TRAIN, [3, 5], "given")
+    assert table["label_row"].tolist() == table["row"].tolist()
+
+
+PERMUTED = order_table(TRAIN, [3, 5], "permuted")
+
+
+def test_permuted_labels_are_those_of_the_training_tiles_each_once() -> None:
+    for _, table in PERMUTED.groupby("seed"):
+        assert sorted(table["label_row"]) == TRAIN["row"].tolist()
+        assert (table["label_row"] != table["row"]).mean() > 0.8
+
+
+def test_permuted_labels_differ_between_seeds_and_come_back() -> None:
+    first, second = (
+        t.set_index("row")["label_row"] for _, t in PERMUTED.groupby("seed")
+    )
+    assert (first.sort_index() != second.sort_index()).mean() > 0.8
+    assert order_table(TRAIN, [3, 5], "permuted").equals(PERMUTED)
+
+
+def test_subsets_are_stratified_by_the_labels_that_are_trained_with() -> None:
+    classes = TRAIN.set_index("row")["majority"]
+    for _, table in PERMUTED.groupby("seed"):
+        assert sorted(classes[table["label_row"][:4]]) == [0, 1, 2, 3]
 
 
 def test_subsets_differ_between_seeds() -> None:

@@ -1,7 +1,9 @@
 import pytest
 import torch
+from kornia import augmentation
 from torch import Tensor
 
+from sentinel_fusion.data.part import WHOLE, Part
 from sentinel_fusion.data.views import RandomViews, blur_kernel, jitter_bands
 
 SIZE_PX = 16
@@ -21,16 +23,65 @@ def _images(bands: int, batch_size: int = 8) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def _draw(views: RandomViews, images: Tensor, seed: int = 0) -> Tensor:
+def _draw(
+    views: RandomViews, images: Tensor, seed: int = 0, part: Part = WHOLE
+) -> Tensor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return views.draw(images)
+        return views.draw(images, part)
 
 
 def _jitter(images: Tensor, strength: float = 1.0) -> Tensor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return jitter_bands(images, strength=strength)
+
+
+def _views_by_layers(kind: str, images: Tensor) -> Tensor:
+    """The same views, each step a layer of kornia that takes the whole batch."""
+    height, width = images.shape[2:]
+    kernel = blur_kernel(min(height, width))
+    images = augmentation.RandomResizedCrop(
+        (height, width), scale=(0.2, 1.0), align_corners=False
+    )(images)
+    images = augmentation.RandomHorizontalFlip(p=0.5)(images)
+    images = augmentation.RandomVerticalFlip(p=0.5)(images)
+    if kind == "colour":
+        images = augmentation.ColorJitter(0.4, 0.4, 0.4, 0.1, p=0.8)(images)
+        images = augmentation.RandomGrayscale(p=0.2)(images)
+    else:
+        images = jitter_bands(images, strength=0.5)
+    blur = augmentation.RandomGaussianBlur((kernel, kernel), (0.1, 2.0), p=0.5)
+    blurred: Tensor = blur(images)
+    return blurred
+
+
+@pytest.mark.parametrize(("kind", "bands"), [("colour", 3), ("bands", 5)])
+@pytest.mark.parametrize("shape", [(32, 32), (16, 12), (96, 96)])
+def test_views_are_those_of_the_layers_of_kornia(
+    kind: str, bands: int, shape: tuple[int, int]
+) -> None:
+    images = torch.rand(12, bands, *shape, generator=torch.Generator().manual_seed(1))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        expected = _views_by_layers(kind, images)
+    view = _draw(_views(kind), images)
+    torch.testing.assert_close(view, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "bands"), [("colour", 3), ("bands", 5)])
+def test_parts_of_a_batch_get_the_views_of_the_whole(kind: str, bands: int) -> None:
+    views, images = _views(kind), _images(bands)
+    parts = [Part(number, 4) for number in range(4)]
+    drawn = [_draw(views, part.cut(images), part=part) for part in parts]
+    torch.testing.assert_close(
+        torch.cat(drawn), _draw(views, images), rtol=0, atol=1e-5
+    )
+
+
+def test_one_image_alone_is_drawn_too() -> None:
+    view = _draw(_views("colour"), _images(3, batch_size=1))
+    assert view.shape == (1, 3, SIZE_PX, SIZE_PX)
 
 
 @pytest.mark.parametrize(("kind", "bands"), [("colour", 3), ("bands", 5)])

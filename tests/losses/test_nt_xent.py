@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sentinel_fusion.losses.nt_xent import NEGATIVES, nt_xent
+from sentinel_fusion.losses import nt_xent as module
+from sentinel_fusion.losses.nt_xent import NEGATIVES, nt_xent, symmetric_nt_xent
 
 TOLERANCE = 1e-5
 
@@ -100,6 +101,119 @@ def test_bfloat16_autocast_does_not_reach_the_loss() -> None:
     torch.testing.assert_close(
         inside, nt_xent(z1, z2, temperature=0.07, negatives="both")
     )
+
+
+def _slow_both_gradients(
+    z1: Tensor, z2: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """Gradients of equation 1, written anchor by anchor in float64."""
+    parts = [z.detach().double().requires_grad_() for z in (z1, z2)]
+    u = torch.cat([part / part.norm(dim=1, keepdim=True) for part in parts])
+    total = torch.zeros((), dtype=torch.float64)
+    for i in range(len(u)):
+        others = [u[i] @ u[k] / temperature for k in range(len(u)) if k != i]
+        positive = u[i] @ u[(i + len(z1)) % len(u)] / temperature
+        total = total + torch.stack(others).logsumexp(0) - positive
+    (total / len(u)).backward()
+    return parts[0].grad, parts[1].grad  # type: ignore[return-value]
+
+
+def _loss_and_gradients(
+    z1: Tensor, z2: Tensor, **options: object
+) -> tuple[Tensor, Tensor, Tensor]:
+    z1, z2 = (z.detach().clone().requires_grad_() for z in (z1, z2))
+    loss = nt_xent(z1, z2, **options)  # type: ignore[arg-type]
+    loss.backward()
+    assert z1.grad is not None
+    assert z2.grad is not None
+    return loss.detach(), z1.grad, z2.grad
+
+
+def _take_form(monkeypatch: pytest.MonkeyPatch, *, symmetric: bool) -> None:
+    monkeypatch.setattr(module, "PLAIN_VECTORS", 0 if symmetric else 2**30)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_gradients_equal_those_of_the_papers_double_loop(
+    symmetric: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _take_form(monkeypatch, symmetric=symmetric)
+    z1, z2 = _pair()
+    _, *found = _loss_and_gradients(z1, z2, temperature=0.07, negatives="both")
+    expected = [g.float() for g in _slow_both_gradients(z1, z2, 0.07)]
+    torch.testing.assert_close(found, expected, rtol=TOLERANCE, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("kept_entries", [0, 2**24], ids=["anew", "kept"])
+@pytest.mark.parametrize("block_rows", [1, 7, 256])
+@pytest.mark.parametrize("negatives", NEGATIVES)
+def test_the_symmetric_form_equals_the_plain_one(
+    negatives: str, block_rows: int, kept_entries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT_ENTRIES", kept_entries)
+    monkeypatch.setattr(module, "_CPU_BLOCK_ROWS", block_rows)
+    z1, z2 = _pair(batch=10, dim=4)
+    forms = []
+    for symmetric in (False, True):
+        _take_form(monkeypatch, symmetric=symmetric)
+        forms.append(_loss_and_gradients(z1, z2, temperature=0.05, negatives=negatives))
+    torch.testing.assert_close(forms[1], forms[0], rtol=TOLERANCE, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("negatives", NEGATIVES)
+def test_a_batch_on_either_side_of_the_threshold_gives_the_same(
+    negatives: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    z1, z2 = _pair(batch=module.PLAIN_VECTORS // 2 + 1, dim=16)
+    above = _loss_and_gradients(z1, z2, temperature=0.07, negatives=negatives)
+    _take_form(monkeypatch, symmetric=False)
+    below = _loss_and_gradients(z1, z2, temperature=0.07, negatives=negatives)
+    torch.testing.assert_close(above, below, rtol=TOLERANCE, atol=TOLERANCE)
+
+
+def test_a_temperature_that_underflows_one_offset_takes_the_plain_form(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _take_form(monkeypatch, symmetric=True)
+    z1 = torch.eye(4)
+    loss, gradient, _ = _loss_and_gradients(
+        z1, -z1, temperature=0.005, negatives="both"
+    )
+    # the positive lies 1 / temperature behind 2 N - 4 orthogonal negatives
+    assert float(loss) == pytest.approx(200 + math.log(6), rel=TOLERANCE)
+    assert gradient.isfinite().all()
+
+
+def test_the_symmetric_form_stays_finite_at_its_lowest_temperature() -> None:
+    z = torch.eye(4)
+    z[1:] = z[0]  # opposite everywhere but to itself
+    loss = symmetric_nt_xent(z, -z, temperature=module.COOLEST, negatives="other")
+    assert float(loss) == pytest.approx(math.log(4), rel=TOLERANCE)
+
+
+def test_the_symmetric_form_needs_no_gradient() -> None:
+    z1, z2 = _pair()
+    with torch.no_grad():
+        loss = symmetric_nt_xent(
+            torch.nn.functional.normalize(z1),
+            torch.nn.functional.normalize(z2),
+            temperature=0.07,
+            negatives="both",
+        )
+    assert float(loss) == pytest.approx(_slow_both(z1, z2, 0.07), rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("negatives", NEGATIVES)
+def test_parts_of_the_anchors_average_to_the_whole(negatives: str) -> None:
+    z1, z2 = _pair()
+    options = {"temperature": 0.1, "negatives": negatives}
+    whole = _loss_and_gradients(z1, z2, **options)
+    parts = [
+        _loss_and_gradients(z1, z2, **options, rows=rows)
+        for rows in (slice(0, 3), slice(3, 6))
+    ]
+    mean = tuple((a + b) / 2 for a, b in zip(*parts, strict=True))
+    torch.testing.assert_close(mean, whole, rtol=TOLERANCE, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize(

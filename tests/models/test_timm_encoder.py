@@ -58,3 +58,31 @@ def test_the_network_can_be_built_from_what_is_kept_of_it(
     twin = timm.create_model(encoder.architecture, **encoder.model_args).eval()
     twin.load_state_dict(encoder.network.state_dict())
     assert torch.equal(twin(_images()), encoder(_images()))
+
+
+def test_layout_of_few_channels_changes_no_gradient() -> None:
+    encoder = _encoder("resnet10t", 8).train()
+    plain = timm.create_model(encoder.architecture, **encoder.model_args).train()
+    plain.load_state_dict(encoder.network.state_dict())
+    images = _images().contiguous(memory_format=torch.channels_last)
+    for network in (encoder, plain):
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network(images).square().sum().backward()
+    for own, other in zip(encoder.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(own.grad, other.grad, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("width", "layers"), [(8, 2), (16, 1), (32, 0)])
+def test_only_few_channels_are_normalised_channels_first(
+    width: int, layers: int
+) -> None:
+    encoder = _encoder("resnet10t", width)
+    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    formats = []
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.register_forward_pre_hook(
+                lambda _, inputs: formats.append(inputs[0].is_contiguous())
+            )
+    encoder(_images().contiguous(memory_format=torch.channels_last))
+    assert sum(formats) == layers

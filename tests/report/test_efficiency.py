@@ -106,8 +106,16 @@ def test_a_mean_without_interval_is_refused() -> None:
 
 
 def test_plot_rows_carry_the_interval() -> None:
-    row = plot_rows(with_intervals(SUMMARY, INTERVALS))[0]
+    row = plot_rows(with_intervals(SUMMARY, INTERVALS), {"dual_simclr"})[0]
     assert (row["label_pct"], row["low"], row["high"]) == pytest.approx((10, 0.3, 0.6))
+
+
+def test_plot_rows_tell_random_weights_from_pre_trained_ones() -> None:
+    rows = plot_rows(with_intervals(SUMMARY, INTERVALS), {"dual_simclr"})
+    assert {row["arm"]: row["start"] for row in rows} == {
+        "late": "random weights",
+        "dual_simclr": "pre-trained",
+    }
 
 
 def test_the_table_has_a_row_an_arm_in_percent() -> None:

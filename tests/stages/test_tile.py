@@ -28,7 +28,8 @@ def _tile(folder: Path, monkeypatch: pytest.MonkeyPatch, s1: np.ndarray) -> Path
     (folder / "data/raw/pretrain").mkdir(parents=True)
     write_manifest([patch], folder / "data/raw/pretrain/patches.csv")
     monkeypatch.chdir(folder)
-    rules = SimpleNamespace(model_dump=lambda: vars(RULES))
+    work = {"retries": 0, "max_unreadable_share": 0.0, "workers": 1, "scheduler": ""}
+    rules = SimpleNamespace(model_dump=lambda: vars(RULES) | work)
     params = SimpleNamespace(tile=rules)
     monkeypatch.setattr(tile, "load_params", lambda: params)
     tile.main("pretrain")

@@ -1,7 +1,13 @@
+import ctypes
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
+from torch import nn
 
-from sentinel_fusion.train.device import autocast, pick_device
+from sentinel_fusion.train import device
+from sentinel_fusion.train.device import autocast, make_deterministic, pick_device
 
 
 def test_auto_is_the_cpu_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,3 +33,46 @@ def test_autocast_sets_the_type_of_products(precision: str, dtype: torch.dtype) 
     with autocast(torch.device("cpu"), precision):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == dtype
+
+
+def test_repeatable_work_fills_no_tensor_before_it_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deterministic: Any = torch.utils.deterministic
+    monkeypatch.setattr(deterministic, "fill_uninitialized_memory", True)
+    make_deterministic(torch.get_num_threads(), torch.device("cpu"))
+    torch.use_deterministic_algorithms(mode=False)
+    assert not deterministic.fill_uninitialized_memory
+
+
+def test_keeping_memory_asks_the_c_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    library = SimpleNamespace(mallopt=lambda *option: asked.append(option))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    device.keep_freed_memory()
+    assert asked == [(-3, 2**25), (-1, 2**31 - 1)]
+
+
+def test_a_c_library_without_mallopt_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())
+    device.keep_freed_memory()
+
+
+class _Encoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleDict({"s1": nn.Linear(2, 2), "s2": nn.Linear(2, 2)})
+
+
+@pytest.mark.parametrize(("kind", "compiled"), [("cpu", 0), ("cuda", 2)])
+def test_networks_are_compiled_on_cuda_only(
+    kind: str, compiled: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[nn.Module] = []
+    monkeypatch.setattr(nn.Linear, "compile", lambda self: calls.append(self))
+    method = nn.Module()
+    method.encoder = _Encoder()
+    device.compile_networks(method, torch.device(kind))
+    assert len(calls) == compiled

@@ -9,20 +9,26 @@ from torch import Tensor, nn
 
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import Batch, BatchLoader
+from sentinel_fusion.methods.dual_simclr import DualSimCLR
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
-from sentinel_fusion.train.pretrain import PretrainData, PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain_data import PretrainData
+from sentinel_fusion.train.ranks import OneRank
+from sentinel_fusion.train.watch import Curve
 
 SETTINGS = PretrainSettings(
     epochs=4,
     batch_size=8,
+    micro_batch=0,
     learning_rate=0.003,
     weight_decay=0.0,
     warmup_steps=2,
     seed=0,
     precision="float32",
+    compile="auto",
 )
-CPU = torch.device("cpu")
+ONE = OneRank(torch.device("cpu"))
 
 
 @pytest.fixture
@@ -59,12 +65,12 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     unbroken, resumed = _build(arm), _build(arm)
-    pretrain(unbroken, data, SETTINGS, CPU, Checkpoints(tmp_path, "a", every_s=0))
+    pretrain(unbroken, data, SETTINGS, ONE, Checkpoints(tmp_path, "a", every_s=0))
     killed, checkpoints = _kill_at(data, batch=9), Checkpoints(tmp_path, "b", every_s=0)
     with pytest.raises(InterruptedRunError):
-        pretrain(resumed, killed, SETTINGS, CPU, checkpoints)
+        pretrain(resumed, killed, SETTINGS, ONE, checkpoints)
     fresh = _build(arm)
-    pretrain(fresh, data, SETTINGS, CPU, Checkpoints(tmp_path, "b", every_s=0))
+    pretrain(fresh, data, SETTINGS, ONE, Checkpoints(tmp_path, "b", every_s=0))
     expected = unbroken.state_dict()
     assert all(torch.equal(w, expected[name]) for name, w in fresh.state_dict().items())
 
@@ -73,9 +79,9 @@ def test_a_resumed_run_does_not_repeat_finished_epochs(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
-    pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
+    pretrain(_build(arm), data, SETTINGS, ONE, checkpoints)
     never = _kill_at(data, batch=0)
-    curve = pretrain(_build(arm), never, SETTINGS, CPU, checkpoints)
+    curve = pretrain(_build(arm), never, SETTINGS, ONE, checkpoints)
     assert [row["epoch"] for row in curve] == [1, 2, 3, 4]
 
 
@@ -83,7 +89,7 @@ def test_training_lowers_the_loss(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
-    curve = pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
+    curve = pretrain(_build(arm), data, SETTINGS, ONE, checkpoints)
     assert curve[-1]["loss"] < curve[0]["loss"]
 
 
@@ -91,17 +97,63 @@ def test_the_learning_rate_ends_at_zero(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
-    curve = pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
+    curve = pretrain(_build(arm), data, SETTINGS, ONE, checkpoints)
     assert curve[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
 
 
-def test_every_epoch_reports_retrieval_and_spread(
+def test_every_epoch_reports_what_is_watched(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
-    curve = pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
-    watched = {"retrieval_top1", "retrieval_top5", "retrieval_chance", "feature_sd"}
+    curve = pretrain(_build(arm), data, SETTINGS, ONE, checkpoints)
+    watched = {"retrieval_top1", "retrieval_top5", "spread", "projection_rank"}
     assert all(watched <= set(row) for row in curve)
+
+
+def _trained(
+    arm: ArmConfig, data: PretrainData, folder: Path, micro_batch: int
+) -> nn.Module:
+    method = _build(arm)
+    settings = replace(SETTINGS, epochs=1, micro_batch=micro_batch)
+    pretrain(method, data, settings, ONE, Checkpoints(folder, "a", every_s=60))
+    return method
+
+
+def test_a_micro_batch_of_the_whole_batch_is_none(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path
+) -> None:
+    whole, off = (_trained(arm, data, tmp_path, micro) for micro in (8, 0))
+    expected = off.state_dict()
+    assert all(torch.equal(w, expected[name]) for name, w in whole.state_dict().items())
+
+
+def test_micro_batches_compare_the_tiles_of_the_whole_batch(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def loss(self: DualSimCLR, z1: Tensor, z2: Tensor) -> Tensor:
+        seen.append((len(z1), len(z2)))
+        return (z1 - z2).square().mean()
+
+    monkeypatch.setattr(DualSimCLR, "pair_loss", loss)
+    _trained(arm, data, tmp_path, micro_batch=3)
+    assert set(seen) == {(8, 8)}
+
+
+def test_observers_see_the_method_after_every_epoch(
+    arm: ArmConfig, data: PretrainData, tmp_path: Path
+) -> None:
+    seen = []
+
+    def observe(method: nn.Module, curve: Curve) -> None:
+        weight = next(method.parameters()).detach()
+        seen.append((curve[-1]["epoch"], float(weight.sum())))
+
+    method, checkpoints = _build(arm), Checkpoints(tmp_path, "a", every_s=0)
+    pretrain(method, data, SETTINGS, ONE, checkpoints, [observe])
+    assert [epoch for epoch, _ in seen] == [1, 2, 3, 4]
+    assert seen[-1][1] == float(next(method.parameters()).detach().sum())
 
 
 class Explodes(nn.Module):
@@ -118,4 +170,4 @@ def test_a_non_finite_loss_names_the_step_and_the_tiles(
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
     with pytest.raises(FloatingPointError, match=r"got inf at step 0; .*tile-\d+"):
-        pretrain(Explodes(), data, SETTINGS, CPU, checkpoints)
+        pretrain(Explodes(), data, SETTINGS, ONE, checkpoints)

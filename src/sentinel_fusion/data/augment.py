@@ -1,38 +1,87 @@
 """Geometric augmentation, the same for both sensors of a tile."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
+
+from sentinel_fusion.data.part import WHOLE, Part
 
 _D4_ORDER = 8
 Augment = Callable[[dict[str, Tensor], torch.Generator], dict[str, Tensor]]
 """Changes a batch with draws from a CPU generator."""
 
 
+@dataclass(frozen=True)
+class Window:
+    """A square part of a tile.
+
+    Args:
+        top: First row.
+        left: First column.
+        size_px: Edge.
+    """
+
+    top: int
+    left: int
+    size_px: int
+
+    @property
+    def rows(self) -> slice:
+        """Its rows in the tile."""
+        return slice(self.top, self.top + self.size_px)
+
+    @property
+    def cols(self) -> slice:
+        """Its columns in the tile."""
+        return slice(self.left, self.left + self.size_px)
+
+
 def augment_d4(
-    images: dict[str, Tensor], generator: torch.Generator
+    images: dict[str, Tensor], generator: torch.Generator, *, part: Part = WHOLE
 ) -> dict[str, Tensor]:
     """Turn and mirror each tile by a random element of the square's symmetry group.
 
     Args:
         images: Sensor -> images (B, C, H, W) with H == W.
         generator: CPU generator the elements are drawn from.
+        part: Which part of the batch the tiles are.
 
     Returns:
         Sensor -> images, tile i of every sensor moved in the same way.
     """
     batch_size = len(next(iter(images.values())))
-    element = torch.randint(_D4_ORDER, (batch_size,), generator=generator)
+    drawn = torch.randint(_D4_ORDER, (part.whole(batch_size),), generator=generator)
+    elements = part.cut(drawn).tolist()
     augmented = {sensor: torch.empty_like(x) for sensor, x in images.items()}
-    for code in range(_D4_ORDER):
-        chosen = (element == code).nonzero().squeeze(1)
-        if len(chosen) == 0:
-            continue
-        for sensor, x in images.items():
-            turned = torch.rot90(x[chosen], code % 4, dims=(2, 3))
-            augmented[sensor][chosen] = turned.flip(3) if code >= 4 else turned
+    for sensor, x in images.items():
+        for tile, moved, element in zip(x, augmented[sensor], elements, strict=True):
+            turned = torch.rot90(tile, element % 4, dims=(1, 2))
+            moved.copy_(turned.flip(2) if element >= 4 else turned)
     return augmented
+
+
+def draw_window(tile_px: int, size_px: int, generator: torch.Generator) -> Window:
+    """A window at a random position.
+
+    Args:
+        tile_px: Edge of the tiles.
+        size_px: Edge of the window.
+        generator: CPU generator the position is drawn from.
+
+    Returns:
+        The window.
+
+    Raises:
+        ValueError: If the window is larger than the tiles.
+    """
+    if size_px > tile_px:
+        raise ValueError(f"crop_px must be <= the tile size {tile_px}, got {size_px}")
+    room = tile_px - size_px + 1
+    top, left = (int(torch.randint(room, (), generator=generator)) for _ in range(2))
+    return Window(top, left, size_px)
 
 
 def random_crop(
@@ -41,53 +90,74 @@ def random_crop(
     """Cut one window, at the same random position for both sensors and the batch.
 
     Args:
-        images: Sensor -> images (B, C, H, W).
+        images: Sensor -> images (B, C, H, W) with H == W.
         size_px: Edge of the window.
         generator: CPU generator the position is drawn from.
 
     Returns:
         Sensor -> images (B, C, size_px, size_px).
-
-    Raises:
-        ValueError: If the window is larger than the images.
     """
-    height, width = next(iter(images.values())).shape[2:]
-    if size_px > min(height, width):
-        raise ValueError(
-            f"crop_px must be <= the tile size {min(height, width)}, got {size_px}"
-        )
-    top = int(torch.randint(height - size_px + 1, (), generator=generator))
-    left = int(torch.randint(width - size_px + 1, (), generator=generator))
-    return {
-        sensor: x[:, :, top : top + size_px, left : left + size_px]
-        for sensor, x in images.items()
-    }
+    tile_px = next(iter(images.values())).shape[2]
+    window = draw_window(tile_px, size_px, generator)
+    return {s: x[:, :, window.rows, window.cols] for s, x in images.items()}
 
 
-def build_augment(name: str, crop_px: int | None) -> Augment:
+@dataclass(frozen=True)
+class CropAugment:
+    """A random window of the whole batch, then another augmentation.
+
+    Called with whole images it cuts them; who reads tiles from disk can draw the window
+    first and read no more than that.
+
+    Args:
+        size_px: Edge of the window.
+        then: What happens to the cut images.
+    """
+
+    size_px: int
+    then: Augment
+
+    def __call__(
+        self, images: dict[str, Tensor], generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Cut and change whole images.
+
+        Args:
+            images: Sensor -> images (B, C, H, W) with H == W.
+            generator: CPU generator of all draws.
+
+        Returns:
+            Sensor -> changed images of the window's size.
+        """
+        return self.then(random_crop(images, self.size_px, generator), generator)
+
+
+def build_augment(name: str, crop_px: int | None, part: Part = WHOLE) -> Augment:
     """The augmentation of a name.
 
     Args:
         name: "none", "d4", "crop" or "d4_crop".
         crop_px: Edge of the window of "crop" and "d4_crop".
+        part: Which part of every batch it will get.
 
     Returns:
-        The augmentation.
+        The augmentation; a ``CropAugment`` for "crop" and "d4_crop".
 
     Raises:
         ValueError: If the name is unknown, or a crop comes without a size.
     """
     if name == "none":
-        return lambda images, generator: images
+        return _leave
+    d4 = partial(augment_d4, part=part)
     if name == "d4":
-        return augment_d4
+        return d4
     if name not in {"crop", "d4_crop"} or crop_px is None:
         raise ValueError(
             "augment must be none, d4, or crop or d4_crop with crop_px, got "
             f"{name!r} with {crop_px}"
         )
-    if name == "crop":
-        return lambda images, generator: random_crop(images, crop_px, generator)
-    return lambda images, generator: augment_d4(
-        random_crop(images, crop_px, generator), generator
-    )
+    return CropAugment(crop_px, _leave if name == "crop" else d4)
+
+
+def _leave(images: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+    return images

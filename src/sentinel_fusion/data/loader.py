@@ -1,27 +1,43 @@
 """Batches out of a tile store: whole batches by row, scaled on the device."""
 
 import json
+import time
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Integer, UInt8
+from jaxtyping import Bool, Integer, UInt8
 from torch import Tensor
 
-from sentinel_fusion.bands import BANDS, S1_NAN, S1_UNITS_PER_DB, S2_NODATA
+from sentinel_fusion.bands import BANDS
+from sentinel_fusion.data.augment import Augment, CropAugment, Window, draw_window
+from sentinel_fusion.data.scaling import Scaler
 from sentinel_fusion.data.shards import ShardReader
 from sentinel_fusion.data.stats import Normalisation, normalisation_of
+from sentinel_fusion.data.tile_reader import TileReader
 
 RESIDENT_BYTES = 2**29
-"""Largest store, as normalised float32, that is kept on the device whole."""
+"""Largest store, as normalised float32, that a CPU keeps in memory whole."""
+RESIDENT_SHARE = 0.5
+"""Share of another device's free memory that a store's integers may take there."""
+COLD_BYTES_S = 2**29
+"""A batch read more slowly than this came from disk, not from the page cache."""
 Batch = dict[str, Tensor]
 """Sensor -> normalised float32 images (B, C, H, W), channels last in memory."""
 
 
 class TileStore:
-    """A tile store opened for reading."""
+    """A tile store opened for reading.
+
+    Attributes:
+        folder: Where it is.
+        shards: Sensor -> its stored integers.
+        normalisation: Means and deviations of its own tiles.
+        content_sha256: Hash of all its pixels.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Open index and shards.
@@ -37,19 +53,19 @@ class TileStore:
                 f"{folder} is no tile store; run `dvc repro tile@{folder.name}`"
             )
         self.folder = folder
-        self._shards = {sensor: ShardReader(folder, sensor) for sensor in BANDS}
+        self.shards = {sensor: ShardReader(folder, sensor) for sensor in BANDS}
         stats = json.loads((folder / "stats.json").read_text())
         self.normalisation: Normalisation = normalisation_of(stats["bands"])
         self.content_sha256: str = stats["content_sha256"]
 
     def __len__(self) -> int:
         """Number of tiles."""
-        return len(self._shards["s1"])
+        return len(self.shards["s1"])
 
     @property
     def size_px(self) -> int:
         """Edge of a tile."""
-        return int(self._shards["s1"].item_shape[0])
+        return int(self.shards["s1"].item_shape[0])
 
     def index(self, columns: list[str]) -> pd.DataFrame:
         """Columns of the index.
@@ -61,6 +77,11 @@ class TileStore:
             One row a tile; the row number is the tile's position in the shards.
         """
         return pd.read_parquet(self.folder / "index.parquet", columns=columns)
+
+    @cached_property
+    def is_complete(self) -> Bool[np.ndarray, " tiles"]:
+        """Which tiles have a measurement in every pixel of both sensors."""
+        return np.asarray(self.index(["valid_share"])["valid_share"] == 1)
 
     def read(
         self, sensor: str, rows: Integer[np.ndarray, " tiles"]
@@ -74,7 +95,7 @@ class TileStore:
         Returns:
             int16 centi-dB or uint16 reflectance x 10000.
         """
-        return self._shards[sensor].read(rows)
+        return self.shards[sensor].read(rows)
 
     def labels(self) -> UInt8[np.ndarray, "tiles height width"]:
         """Class of every pixel of every tile.
@@ -88,7 +109,9 @@ class TileStore:
 class BatchLoader:
     """Reads tiles of the wanted sensors as normalised batches on a device.
 
-    A store that is small enough is normalised once and kept on the device.
+    A store that is small enough is kept on the device: a CPU keeps normalised images,
+    another device the stored integers. Of other stores a batch's tiles are read from
+    the mapped shards, and scaled on the device.
     """
 
     def __init__(
@@ -108,53 +131,53 @@ class BatchLoader:
         """
         self._store = store
         self._device = device
-        self._resident: dict[str, Tensor] = {}
-        self._scale = {
-            sensor: (
-                torch.tensor(normalisation.mean[sensor], device=device),
-                torch.tensor(normalisation.sd[sensor], device=device),
-            )
-            for sensor in sensors
+        self._on_cpu = device.type == "cpu"
+        self._readers = {
+            s: TileReader(s, store.shards[s], Scaler(s, normalisation, device))
+            for s in sensors
         }
+        self._whole = Window(0, 0, store.size_px)
+        self._kept: dict[str, Tensor] | None = None
+        self._is_cold = True
 
-    def load(self, rows: Integer[np.ndarray, " tiles"]) -> Batch:
+    @property
+    def size_px(self) -> int:
+        """Edge of a tile."""
+        return self._whole.size_px
+
+    def load(
+        self, rows: Integer[np.ndarray, " tiles"], window: Window | None = None
+    ) -> Batch:
         """One batch, zero mean and unit deviation over the pre-training tiles.
 
         Pixels without measurement get the band mean.
 
         Args:
             rows: Tile positions in the store.
+            window: Part of every tile that is wanted, and read; by default all.
 
         Returns:
-            Sensor -> images of the tiles, in the order of ``rows``.
+            Sensor -> images of the tiles, in the order of ``rows``. They may lie in the
+            memory of an earlier batch of which nothing is left.
         """
-        if not self._resident and self._fits():
-            everything = np.arange(len(self._store))
-            self._resident = {s: self._images(s, everything) for s in self._scale}
-        if self._resident:
+        window = window or self._whole
+        if self._kept is None:
+            self._kept = self._keep() if self._fits() else {}
+        if self._kept:
             chosen = torch.from_numpy(rows).to(self._device)
-            images = {s: kept[chosen] for s, kept in self._resident.items()}
+            images = {
+                sensor: kept[:, window.rows, window.cols][chosen]
+                for sensor, kept in self._kept.items()
+            }
         else:
-            images = {s: self._images(s, rows) for s in self._scale}
+            images = self._read(rows, window)
+        if not self._on_cpu:
+            is_complete = bool(self._store.is_complete[rows].all())
+            images = {
+                sensor: self._readers[sensor].scale(sent, is_complete=is_complete)
+                for sensor, sent in images.items()
+            }
         return {sensor: x.permute(0, 3, 1, 2) for sensor, x in images.items()}
-
-    def _fits(self) -> bool:
-        pixels = self._store.size_px**2 * len(self._store)
-        bands = sum(len(BANDS[sensor]) for sensor in self._scale)
-        return pixels * bands * torch.float32.itemsize <= RESIDENT_BYTES
-
-    def _images(
-        self, sensor: str, rows: Integer[np.ndarray, " tiles"]
-    ) -> Float[Tensor, "tiles height width bands"]:
-        stored = torch.from_numpy(self._store.read(sensor, rows)).to(self._device)
-        mean, sd = self._scale[sensor]
-        values = stored.to(torch.float32)
-        if sensor == "s1":
-            missing = stored == S1_NAN
-            values = values / S1_UNITS_PER_DB
-        else:
-            missing = (values == S2_NODATA).all(dim=-1, keepdim=True)
-        return ((values - mean) / sd).masked_fill(missing, 0.0)
 
     def iterate(
         self, rows: Integer[np.ndarray, " tiles"], batch_size: int
@@ -170,3 +193,63 @@ class BatchLoader:
         """
         for start in range(0, len(rows), batch_size):
             yield self.load(rows[start : start + batch_size])
+
+    def _fits(self) -> bool:
+        numbers = len(self._store) * self.size_px**2
+        numbers *= sum(len(BANDS[sensor]) for sensor in self._readers)
+        if self._on_cpu:
+            return numbers * torch.float32.itemsize <= RESIDENT_BYTES
+        free_bytes, _ = torch.cuda.mem_get_info(self._device)
+        return numbers * torch.int16.itemsize <= RESIDENT_SHARE * free_bytes
+
+    def _keep(self) -> dict[str, Tensor]:
+        """The whole store, as ``_read`` would give it."""
+        if self._on_cpu:
+            return self._read(np.arange(len(self._store)), self._whole)
+        return {s: reader.send_all(self._device) for s, reader in self._readers.items()}
+
+    def _read(
+        self, rows: Integer[np.ndarray, " tiles"], window: Window
+    ) -> dict[str, Tensor]:
+        """Images on a CPU; stored integers on another device."""
+        if self._is_cold:
+            for reader in self._readers.values():
+                reader.shards.will_need(rows, window.rows)
+        start = time.perf_counter()
+        if self._on_cpu:
+            is_complete = self._store.is_complete[rows]
+            images = {
+                sensor: reader.read_scaled(rows, window, is_complete)
+                for sensor, reader in self._readers.items()
+            }
+        else:
+            images = {
+                sensor: reader.send(rows, window, self._device)
+                for sensor, reader in self._readers.items()
+            }
+        read_bytes = sum(x.numel() for x in images.values()) * torch.int16.itemsize
+        self._is_cold = read_bytes < COLD_BYTES_S * (time.perf_counter() - start)
+        return images
+
+
+def load_augmented(
+    loader: BatchLoader,
+    rows: Integer[np.ndarray, " tiles"],
+    augment: Augment,
+    generator: torch.Generator,
+) -> Batch:
+    """One augmented batch; of an augmentation that crops, only the crop is read.
+
+    Args:
+        loader: Reads the tiles.
+        rows: Tile positions in the store.
+        augment: The augmentation.
+        generator: CPU generator of its draws.
+
+    Returns:
+        Sensor -> images, as ``augment`` makes them of whole tiles.
+    """
+    if not isinstance(augment, CropAugment):
+        return augment(loader.load(rows), generator)
+    window = draw_window(loader.size_px, augment.size_px, generator)
+    return augment.then(loader.load(rows, window), generator)

@@ -1,6 +1,6 @@
 """Patches: co-located rasters of a source, listed in a manifest that DVC tracks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 SEASONS = ("spring", "summer", "fall", "winter")
 UNKNOWN_SEASON = "unknown"
+_NAMES_SHOWN = 10
 
 
 class MissingRastersError(FileNotFoundError):
@@ -64,6 +65,20 @@ def paired_raster(s1: Path, other: Path) -> Path:
             f"{s1} has no partner {other}; restore that raster or remove {s1.name}"
         )
     return other
+
+
+def name_some(names: Sequence[str]) -> str:
+    """Names for a message: the first few, and how many more there are.
+
+    Args:
+        names: Ids of patches.
+
+    Returns:
+        The text.
+    """
+    more = len(names) - _NAMES_SHOWN
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def write_manifest(patches: Iterable[Patch], file: Path) -> None:

@@ -4,12 +4,14 @@ A label subset is a prefix of one permutation of the training tiles a seed, so t
 1 % tiles are among the 10 % tiles, and every arm sees the same ones.
 """
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Integer, Shaped
 
+_LOG = logging.getLogger(__name__)
 PROTOCOLS = {"A": ("validation", "test"), "B": ("test", "validation"), "places": None}
 """Protocol -> the DFC2020 group to train on and the one to test on; A as P2 and most
 reproductions, B as P1, "places" splits any data by place."""
@@ -131,26 +133,39 @@ def subset_size(label_frac: float, num_tiles: int) -> int:
     return max(1, round(label_frac * num_tiles))
 
 
-def order_table(train: pd.DataFrame, seeds: Sequence[int]) -> pd.DataFrame:
+def order_table(
+    train: pd.DataFrame, seeds: Sequence[int], labels: str = "given"
+) -> pd.DataFrame:
     """The label order of every seed, as the split stage writes it.
+
+    With permuted labels every training tile gets the label of another, drawn anew for
+    each seed: a control, in which there is nothing to learn.
 
     Args:
         train: Training rows with "row" and "majority".
         seeds: One permutation each.
+        labels: "given" or "permuted".
 
     Returns:
-        Columns "seed", "rank" and "row", sorted by seed and rank.
+        Columns "seed", "rank", "row" and "label_row", the tile whose label the tile of
+        "row" is trained with; sorted by seed and rank.
     """
     classes: Shaped[np.ndarray, " tiles"] = train["majority"].to_numpy()
+    rows = train["row"].to_numpy()
     orders = []
     for seed in seeds:
-        order = label_order(classes, np.random.default_rng([seed, len(train)]))
+        source = np.arange(len(rows))
+        if labels == "permuted":
+            source = np.random.default_rng([seed, len(rows), 1]).permutation(source)
+        rng = np.random.default_rng([seed, len(rows)])
+        order = label_order(classes[source], rng)
         orders.append(
             pd.DataFrame(
                 {
                     "seed": seed,
                     "rank": np.arange(len(order)),
-                    "row": train["row"].to_numpy()[order],
+                    "row": rows[order],
+                    "label_row": rows[source[order]],
                 }
             )
         )
@@ -173,3 +188,25 @@ def hold_out_places(
     names = np.unique(places)
     count = min(len(names) - 1, max(1, round(share * len(names))))
     return np.isin(places, rng.permutation(names)[:count])
+
+
+def choose_tiles(
+    index: pd.DataFrame, val_frac: float, seed: int
+) -> tuple[Integer[np.ndarray, " train"], Integer[np.ndarray, " val"], str]:
+    """Which tiles train and which are watched.
+
+    Args:
+        index: Tile index with "place_id".
+        val_frac: Share of the places held out to be watched.
+        seed: Seed of their choice.
+
+    Returns:
+        Rows to train on, rows to watch, and "val"; where there is one place only its
+        tiles serve both and the last is "train".
+    """
+    places = index["place_id"].to_numpy()
+    is_val = hold_out_places(places, val_frac, np.random.default_rng(seed))
+    if is_val.any():
+        return np.flatnonzero(~is_val), np.flatnonzero(is_val), "val"
+    _LOG.warning("one place only: retrieval is watched on the training tiles")
+    return np.arange(len(index)), np.arange(len(index)), "train"

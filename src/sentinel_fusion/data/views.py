@@ -3,13 +3,15 @@
 Source: Chen et al. 2020, arXiv 2002.05709, section 3 and appendix A.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from kornia import augmentation
+from kornia.geometry.transform import remap
 from torch import Tensor
+
+from sentinel_fusion.data.part import WHOLE, Part
 
 VIEWS = ("colour", "bands")
 COLOUR_CHANNELS = 3
@@ -23,6 +25,10 @@ STRONG = 0.8
 """Largest relative change of brightness, contrast, saturation at strength 1."""
 WEAK = 0.2
 """Largest shift of the hue at strength 1, in turns of the colour circle."""
+_SMALL_KERNEL = 7
+"""Up to this edge one convolution is faster than two of one row and one column."""
+_OF_THE_BATCH = ("order", "forward_input_shape")
+"""What kornia's layers draw once a batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +72,9 @@ class RandomViews:
 
     @torch.no_grad()
     def draw(
-        self, reflectance: Float[Tensor, "batch bands height width"]
+        self,
+        reflectance: Float[Tensor, "batch bands height width"],
+        part: Part = WHOLE,
     ) -> Float[Tensor, "batch bands height width"]:
         """One view of every image: crop, flips, jitter, blur, in this order.
 
@@ -77,6 +85,7 @@ class RandomViews:
             reflectance: Top-of-atmosphere reflectance, 0 to 1; kornia's jitter is made
                 for this range, so brighter pixels such as cloud are cut to 1. Bands in
                 the order red, green, blue for "colour".
+            part: Which part of the batch the images are.
 
         Returns:
             Images of the same size within 0 and 1, channels last in memory.
@@ -89,40 +98,89 @@ class RandomViews:
                 f"colour views need {COLOUR_CHANNELS} bands in the order B04, B03, "
                 f"B02, got {reflectance.shape[1]}"
             )
-        height, width = reflectance.shape[2:]
         with torch.autocast(reflectance.device.type, enabled=False):
-            images = reflectance.clamp(0, 1)
-            for step in self._steps(height, width):
-                images = step(images)
+            images = self._crop(reflectance.clamp(0, 1), part)
+            if self.kind == "colour":
+                self._distort_colours(images, part)
+            else:
+                images = jitter_bands(images, strength=self.jitter_strength, part=part)
+            kernel = blur_kernel(min(images.shape[2:]))
+            blur = augmentation.RandomGaussianBlur(
+                (kernel, kernel),
+                BLUR_SIGMA,
+                separable=kernel > _SMALL_KERNEL,
+                p=BLUR_PROBABILITY,
+            )
+            _change_some(images, blur, part)
         # rounding of the blur's weights can lead just beyond the limits
-        return images.clamp(0, 1).contiguous(memory_format=torch.channels_last)
+        return images.clamp_(0, 1).contiguous(memory_format=torch.channels_last)
 
-    def _steps(self, height: int, width: int) -> list[Callable[[Tensor], Tensor]]:
-        # no nn.Module holds these: .to(device) would move their draws to the device
-        kernel = blur_kernel(min(height, width))
-        return [
-            augmentation.RandomResizedCrop(
-                (height, width), scale=(self.min_crop_share, 1.0), align_corners=False
-            ),
+    def _crop(self, images: Tensor, part: Part) -> Tensor:
+        # kornia's layer cuts and scales one image after another; this is what it gives
+        size = (images.shape[2], images.shape[3])
+        layers = (
+            augmentation.RandomResizedCrop(size, scale=(self.min_crop_share, 1.0)),
             augmentation.RandomHorizontalFlip(p=0.5),
             augmentation.RandomVerticalFlip(p=0.5),
-            *(self._colour_steps() if self.kind == "colour" else [self._jitter_bands]),
-            augmentation.RandomGaussianBlur(
-                (kernel, kernel), BLUR_SIGMA, p=BLUR_PROBABILITY
-            ),
-        ]
+        )
+        crop, mirror, turn = (_drawn(layer, images, part) for layer in layers)
+        first, last = crop["src"][:, 0], crop["src"][:, 2]  # (B, 2), x before y
+        x = _sampled(first[:, 0], last[:, 0], mirror["batch_prob"], size[1])
+        y = _sampled(first[:, 1], last[:, 1], turn["batch_prob"], size[0])
+        return remap(
+            images,
+            x[:, None, :].expand(-1, *size).to(images.device),
+            y[:, :, None].expand(-1, *size).to(images.device),
+            padding_mode="border",
+            align_corners=True,
+        )
 
-    def _colour_steps(self) -> list[Callable[[Tensor], Tensor]]:
+    def _distort_colours(self, images: Tensor, part: Part) -> None:
         strong, weak = STRONG * self.jitter_strength, WEAK * self.jitter_strength
-        return [
-            augmentation.ColorJitter(
-                strong, strong, strong, weak, p=JITTER_PROBABILITY
-            ),
-            augmentation.RandomGrayscale(p=GRAYSCALE_PROBABILITY),
-        ]
+        jitter = augmentation.ColorJitter(
+            strong, strong, strong, weak, p=JITTER_PROBABILITY
+        )
+        _change_some(images, jitter, part)
+        greyscale = augmentation.RandomGrayscale(p=GRAYSCALE_PROBABILITY)
+        _change_some(images, greyscale, part)
 
-    def _jitter_bands(self, images: Tensor) -> Tensor:
-        return jitter_bands(images, strength=self.jitter_strength)
+
+def _drawn(
+    layer: augmentation.AugmentationBase2D, images: Tensor, part: Part
+) -> dict[str, Tensor]:
+    """What a kornia layer draws for these images."""
+    drawn = layer.forward_parameters((part.whole(len(images)), *images.shape[1:]))
+    return {k: x if k in _OF_THE_BATCH else part.cut(x) for k, x in drawn.items()}
+
+
+def _sampled(
+    first: Float[Tensor, " batch"],
+    last: Float[Tensor, " batch"],
+    flip: Float[Tensor, " batch"],
+    edge_px: int,
+) -> Float[Tensor, "batch edge_px"]:
+    """Where along an axis a crop is read, at the centres of the pixels it becomes."""
+    first, last, flip = first[:, None], last[:, None], flip[:, None]
+    centres = torch.arange(edge_px) + 0.5
+    read = first - 0.5 + centres * (last - first + 1) / edge_px
+    read = read.maximum(first).minimum(last)  # not beyond the crop
+    return torch.where(flip > 0.5, read.flip(1), read)
+
+
+def _change_some(
+    images: Tensor, layer: augmentation.IntensityAugmentationBase2D, part: Part
+) -> None:
+    """Change, in place, the images that a kornia layer chooses.
+
+    The layer itself changes all of them and then keeps some.
+    """
+    drawn = _drawn(layer, images, part)
+    chosen = (drawn["batch_prob"] > 0.5).nonzero().squeeze(1)
+    if len(chosen) == 0:
+        return
+    each = {name: x[chosen] for name, x in drawn.items() if name not in _OF_THE_BATCH}
+    rows = chosen.to(images.device)
+    images[rows] = layer.apply_transform(images[rows], drawn | each, layer.flags)
 
 
 def blur_kernel(edge_px: int) -> int:
@@ -138,7 +196,10 @@ def blur_kernel(edge_px: int) -> int:
 
 
 def jitter_bands(
-    images: Float[Tensor, "batch bands height width"], *, strength: float
+    images: Float[Tensor, "batch bands height width"],
+    *,
+    strength: float,
+    part: Part = WHOLE,
 ) -> Float[Tensor, "batch bands height width"]:
     """Distort each band by itself, and the brightness of all bands together.
 
@@ -151,19 +212,20 @@ def jitter_bands(
         images: Reflectance.
         strength: 1 lets brightness and gain differ from 1 by up to ``STRONG`` and the
             offset from 0 by up to ``WEAK``; 0 changes nothing.
+        part: Which part of the batch the images are.
 
     Returns:
         Reflectance within 0 and 1, some images as they were.
     """
-    batch, bands = images.shape[:2]
+    batch, bands = part.whole(len(images)), images.shape[1]
     chosen = torch.rand(batch, 1, 1, 1) < JITTER_PROBABILITY
     brightness = 1 + strength * chosen * _uniform((batch, 1), STRONG)
     gain = 1 + strength * chosen * _uniform((batch, bands), STRONG)
     offset = strength * chosen * _uniform((batch, bands), WEAK)
-    scale = (brightness * gain).to(images.device)
-    shift = (brightness * (1 + offset - gain)).to(images.device)
+    scale = part.cut(brightness * gain).to(images.device)
+    shift = part.cut(brightness * (1 + offset - gain)).to(images.device)
     level = images.mean(dim=(2, 3), keepdim=True)
-    return torch.addcmul(shift * level, scale, images).clamp(0, 1)
+    return torch.addcmul(shift * level, scale, images).clamp_(0, 1)
 
 
 def _uniform(shape: tuple[int, int], limit: float) -> Tensor:

@@ -74,6 +74,43 @@ class DualSimCLR(nn.Module):
         )
         return z1, z2
 
+    def encode_pairs(
+        self, images: dict[str, Float[Tensor, "batch bands height width"]]
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
+        """What the loss compares, a row a tile.
+
+        Args:
+            images: Sensor -> normalised images of the same tiles.
+
+        Returns:
+            Projections of the first and of the second sensor of the arm.
+        """
+        return self.project(images)
+
+    def pair_loss(
+        self,
+        z1: Float[Tensor, "batch dim"],
+        z2: Float[Tensor, "batch dim"],
+        rows: slice | None = None,
+    ) -> Float[Tensor, ""]:
+        """NT-Xent of paired projections.
+
+        Args:
+            z1: Projections of the first sensor, as ``encode_pairs`` gives them.
+            z2: Projections of the second.
+            rows: Tiles whose vectors are anchors, all by default.
+
+        Returns:
+            Mean over both sensors and the tiles of ``rows``.
+        """
+        return nt_xent(
+            z1,
+            z2,
+            temperature=self._temperature,
+            negatives=self._negatives,
+            rows=rows,
+        )
+
     def training_loss(
         self, images: dict[str, Float[Tensor, "batch bands height width"]]
     ) -> Float[Tensor, ""]:
@@ -85,8 +122,7 @@ class DualSimCLR(nn.Module):
         Returns:
             Mean over both sensors and all tiles.
         """
-        z1, z2 = self.project(images)
-        return nt_xent(z1, z2, temperature=self._temperature, negatives=self._negatives)
+        return self.pair_loss(*self.encode_pairs(images))
 
 
 def build(

@@ -69,10 +69,53 @@ class MMA(nn.Module):
             Maps of the first and of the second sensor of the arm, every spatial vector
             of length 1, flattened; for search "pool" their pooled vectors.
         """
-        maps1, maps2 = self._coarsest_maps(images)
+        maps1, maps2 = self.encode_pairs(images)
         return (
             unit_vectors(maps1, search=self._search).flatten(1),
             unit_vectors(maps2, search=self._search).flatten(1),
+        )
+
+    def encode_pairs(
+        self, images: dict[str, Float[Tensor, "batch bands height width"]]
+    ) -> tuple[
+        Float[Tensor, "batch channels rows cols"],
+        Float[Tensor, "batch channels rows cols"],
+    ]:
+        """What the loss compares: the coarsest maps, a row a tile.
+
+        Args:
+            images: Sensor -> normalised images of the same tiles.
+
+        Returns:
+            Maps of the first and of the second sensor of the arm.
+        """
+        maps = self.encoder.feature_maps(images)
+        first, second = self.encoder.inputs
+        return maps[first][-1], maps[second][-1]
+
+    def pair_loss(
+        self,
+        maps1: Float[Tensor, "batch channels rows cols"],
+        maps2: Float[Tensor, "batch channels rows cols"],
+        rows: slice | None = None,
+    ) -> Float[Tensor, ""]:
+        """Alignment loss of paired maps.
+
+        Args:
+            maps1: Maps of the first sensor, as ``encode_pairs`` gives them.
+            maps2: Maps of the second.
+            rows: Tiles whose maps look for their other one, all by default.
+
+        Returns:
+            Mean over both directions and the tiles of ``rows``.
+        """
+        return alignment_loss(
+            maps1,
+            maps2,
+            temperature=self._temperature,
+            search=self._search,
+            margin_px=self._margin_px,
+            rows=rows,
         )
 
     def training_loss(
@@ -86,19 +129,7 @@ class MMA(nn.Module):
         Returns:
             Mean over both directions and all tiles.
         """
-        maps1, maps2 = self._coarsest_maps(images)
-        return alignment_loss(
-            maps1,
-            maps2,
-            temperature=self._temperature,
-            search=self._search,
-            margin_px=self._margin_px,
-        )
-
-    def _coarsest_maps(self, images: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        maps = self.encoder.feature_maps(images)
-        first, second = self.encoder.inputs
-        return maps[first][-1], maps[second][-1]
+        return self.pair_loss(*self.encode_pairs(images))
 
 
 def _map_channels(encoder: nn.Module) -> int:

@@ -1,40 +1,71 @@
 """Cross-sensor retrieval: does a tile's radar vector find its optical one?"""
 
+from dataclasses import dataclass
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
-
-def retrieval_top_k(
-    z1: Float[Tensor, "tiles dim"], z2: Float[Tensor, "tiles dim"], k: int
-) -> float:
-    """Share of tiles whose other sensor is among the ``k`` most similar vectors.
-
-    Args:
-        z1: Projections of the first sensor; row i pairs with row i of ``z2``.
-        z2: Projections of the second sensor.
-        k: Number of neighbours looked at, >= 1.
-
-    Returns:
-        Mean over both directions; chance is k / tiles.
-    """
-    similarity = F.normalize(z1.float(), dim=1) @ F.normalize(z2.float(), dim=1).T
-    own = similarity.diagonal()
-    forward = (similarity > own[:, None]).sum(dim=1) < k
-    backward = (similarity > own[None, :]).sum(dim=0) < k
-    return float(torch.cat([forward, backward]).float().mean())
+_BLOCK_ROWS = 1024
+"""Queries compared at a time: memory grows with the number of tiles, not its square."""
 
 
-def feature_sd(z: Float[Tensor, "tiles dim"]) -> float:
-    """Mean over dimensions of the deviation of L2-normalised vectors.
+@dataclass(frozen=True)
+class Retrieval:
+    """Where every query's own partner stands among all candidates, most similar first.
+
+    Equal similarities are broken at random, in expectation: collapsed vectors, which
+    are all alike, retrieve by chance.
 
     Args:
-        z: Projections.
+        better: Candidates more similar to the query than its partner.
+        equal: Candidates just as similar, the partner among them.
+    """
+
+    better: Int64[Tensor, " queries"]
+    equal: Int64[Tensor, " queries"]
+
+    def top_k(self, k: int) -> float:
+        """Share of queries whose partner is among the ``k`` most similar candidates.
+
+        Args:
+            k: Number of candidates looked at, >= 1.
+
+        Returns:
+            A share, 0..1; chance is k / candidates.
+        """
+        return float(((k - self.better) / self.equal).clamp(0, 1).mean())
+
+    def median_rank(self) -> float:
+        """Middle rank of the partner over all queries.
+
+        Returns:
+            1 where at least half of the queries find their partner first; chance is
+            (candidates + 1) / 2.
+        """
+        ranks = self.better + (self.equal + 1) / 2
+        return float(ranks.double().quantile(0.5))
+
+
+def retrieve(
+    queries: Float[Tensor, "tiles dim"], candidates: Float[Tensor, "tiles dim"]
+) -> Retrieval:
+    """Rank the candidates of every query by cosine similarity.
+
+    Args:
+        queries: Projections of one sensor; row i pairs with row i of ``candidates``.
+        candidates: Projections of the other sensor.
 
     Returns:
-        About 1 / sqrt(dim) for spread vectors; near 0 where they have collapsed.
-
-    Source: Chen and He 2021, arXiv 2011.10566, figure 2.
+        Where the partners stand.
     """
-    return float(F.normalize(z.float(), dim=1).std(dim=0).mean())
+    queries = F.normalize(queries.float(), dim=1)
+    candidates = F.normalize(candidates.float(), dim=1)
+    better, equal = [], []
+    for start in range(0, len(queries), _BLOCK_ROWS):
+        similarity = queries[start : start + _BLOCK_ROWS] @ candidates.T
+        own = similarity.diagonal(start)[:, None]
+        better.append((similarity > own).sum(dim=1))
+        equal.append((similarity == own).sum(dim=1))
+    return Retrieval(torch.cat(better), torch.cat(equal))

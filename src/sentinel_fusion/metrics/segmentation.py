@@ -17,6 +17,7 @@ from sentinel_fusion.metrics.classification import (
     hits,
     overall_accuracy,
 )
+from sentinel_fusion.metrics.likeliest import likeliest
 
 HEADLINE_METRIC = "miou"
 """The score of the label-fraction curve."""
@@ -62,7 +63,7 @@ def pixel_confusion(
     Raises:
         ValueError: If no pixel has a label.
     """
-    confusion = count(probability.argmax(axis=-1), wanted)
+    confusion = count(likeliest(probability)[0], wanted)
     if not confusion.any():
         raise ValueError("segmentation needs at least 1 labelled pixel, got 0")
     return confusion
@@ -94,7 +95,7 @@ def decide(
     probability: Probability,
     val_probability: Real[np.ndarray, "val pixels classes"],
     val_wanted: UInt8[np.ndarray, "val pixels"],
-) -> Int64[np.ndarray, "tiles pixels"]:
+) -> UInt8[np.ndarray, "tiles pixels"]:
     """What is predicted of each test pixel.
 
     Args:
@@ -105,11 +106,11 @@ def decide(
     Returns:
         The likeliest class.
     """
-    return np.asarray(probability.argmax(axis=-1))
+    return likeliest(probability)[0]
 
 
 def count(
-    decided: Int64[np.ndarray, "*pixels"], wanted: UInt8[np.ndarray, "*pixels"]
+    decided: UInt8[np.ndarray, "*pixels"], wanted: UInt8[np.ndarray, "*pixels"]
 ) -> Int64[np.ndarray, "classes classes"]:
     """What the scores of pixels are a function of; sums over tiles.
 

@@ -5,6 +5,9 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+FEW_CHANNELS = 8
+"""PyTorch's batch normalisation takes so many channels at once on a CPU."""
+
 
 class TimmEncoder(nn.Module):
     """A timm network without its classifier: pooled features and feature maps.
@@ -36,6 +39,12 @@ class TimmEncoder(nn.Module):
         self.num_features = int(network.num_features)  # type: ignore[arg-type]
         self.map_channels = tuple(int(level["num_chs"]) for level in info)
         self.map_strides = tuple(int(level["reduction"]) for level in info)
+        for module in network.modules():
+            if (
+                isinstance(module, nn.BatchNorm2d)
+                and module.num_features < FEW_CHANNELS
+            ):
+                module.register_forward_pre_hook(_channels_first)
 
     def forward(
         self, images: Float[Tensor, "batch channels height width"]
@@ -69,3 +78,13 @@ class TimmEncoder(nn.Module):
             intermediates_only=True,
         )
         return maps
+
+
+def _channels_first(_: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+    """Lay few channels out one after another, where normalising them is faster.
+
+    On a CPU, forward and backward of 4 channels of 16 px take 7.0 ms channels last and
+    1.6 ms so, of 8 channels 1.8 and 3.3 ms.
+    """
+    (images,) = inputs
+    return (images.contiguous() if images.device.type == "cpu" else images,)

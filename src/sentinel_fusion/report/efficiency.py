@@ -1,5 +1,7 @@
 """The label-fraction curve as numbers: means over seeds, labels needed, a table."""
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from sentinel_fusion.metrics.label_efficiency import labels_needed
@@ -162,18 +164,20 @@ def margin_table(margin: pd.DataFrame) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def plot_rows(summary: pd.DataFrame) -> list[Report]:
+def plot_rows(summary: pd.DataFrame, trained_arms: Collection[str]) -> list[Report]:
     """Rows for ``dvc plots``, one a point of a curve.
 
     Args:
         summary: Summary of all tasks with intervals.
+        trained_arms: Arms with pre-training; frozen, the others are random features.
 
     Returns:
-        "task", "use", "arm", "label_pct", "score", "low" and "high".
+        "task", "use", "arm", "start", "label_pct", "score", "low" and "high".
     """
     return [
         {
             **{key: row[key] for key in ("task", "use", "arm")},
+            "start": "pre-trained" if row["arm"] in trained_arms else "random weights",
             "label_pct": 100 * row["label_frac"],
             "score": round(row["mean"], _DIGITS),
             "low": round(row["low"], _DIGITS),

@@ -1,6 +1,5 @@
 """One supervised fit: fixed steps, the best step on validation tiles kept."""
 
-import copy
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -59,11 +58,14 @@ class FitData:
 
     Args:
         train_rows: The label subset.
+        label_rows: The tile whose label each of those is trained with: itself, or
+            another in the control with permuted labels.
         val_rows: Tiles of the validation places.
         targets: Target of every tile of the store.
     """
 
     train_rows: Integer[np.ndarray, " train"]
+    label_rows: Integer[np.ndarray, " train"]
     val_rows: Integer[np.ndarray, " val"]
     targets: Integer[np.ndarray, "tiles ..."]
 
@@ -75,11 +77,13 @@ class Fit:
     Args:
         val_score: Best selection score on the validation tiles.
         best: State of the learner at that step.
+        val_probability: What the learner predicted of the validation tiles then.
         curve: A row a validation: step, training loss, validation score.
     """
 
     val_score: float
     best: State
+    val_probability: Shaped[Tensor, "val ..."]
     curve: list[dict[str, float]]
 
 
@@ -122,12 +126,12 @@ def fit(
     )
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)  # drop-path has no generator of its own
-    best = Fit(val_score=-np.inf, best={}, curve=[])
+    best = Fit(val_score=-np.inf, best={}, val_probability=torch.empty(0), curve=[])
     losses: list[float] = []
     order = _endless_order(len(data.train_rows), settings, generator)
     for step, chosen in enumerate(order, start=1):
         rows = data.train_rows[chosen]
-        wanted = torch.from_numpy(data.targets[rows]).to(device)
+        wanted = torch.from_numpy(data.targets[data.label_rows[chosen]]).to(device)
         loss = task.loss(*learner.training_pair(rows, wanted, generator))
         if not torch.isfinite(loss):
             raise FloatingPointError(
@@ -140,31 +144,22 @@ def fit(
         schedule.step()
         losses.append(float(loss.detach()))
         if step % settings.eval_every == 0 or step == settings.steps:
-            score = validate(learner, task, data)
+            probability = predict(learner, task, data.val_rows)
+            score = task.selection_score(probability, data.targets[data.val_rows])
             best.curve.append(
                 {"step": step, "loss": float(np.mean(losses)), "val_score": score}
             )
             losses.clear()
             if score > best.val_score:
-                state = copy.deepcopy(learner.trained.state_dict())
-                best = Fit(val_score=score, best=state, curve=best.curve)
+                state = learner.trained.state_dict()
+                best = Fit(
+                    val_score=score,
+                    best={name: value.clone() for name, value in state.items()},
+                    val_probability=torch.from_numpy(probability),
+                    curve=best.curve,
+                )
     learner.trained.load_state_dict(best.best)
     return best
-
-
-def validate(learner: Learner, task: Task, data: FitData) -> float:
-    """Selection score on the validation tiles.
-
-    Args:
-        learner: Learner to judge.
-        task: Selection score.
-        data: Validation tiles and targets.
-
-    Returns:
-        The score, higher is better.
-    """
-    probability = predict(learner, task, data.val_rows)
-    return task.selection_score(probability, data.targets[data.val_rows])
 
 
 def predict(

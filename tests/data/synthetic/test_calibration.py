@@ -62,7 +62,8 @@ def test_s2_deviations_lie_within_two_fifths(
 
 
 def test_b10_is_nearly_empty(summary: Summary) -> None:
-    assert summary["B10"]["p99"] < 50
+    # One real place of the realism reference has a mean of 59.
+    assert summary["B10"]["p99"] < 80
 
 
 @pytest.mark.parametrize(

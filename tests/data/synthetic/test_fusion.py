@@ -38,8 +38,8 @@ def _places(seed: int, num_places: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def predictions() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    features, classes = _places(seed=1, num_places=40)
-    unseen, truth = _places(seed=2, num_places=40)
+    features, classes = _places(seed=1, num_places=96)
+    unseen, truth = _places(seed=2, num_places=64)
     predicted = {}
     for name, columns in SENSOR_COLUMNS.items():
         forest = RandomForestClassifier(

@@ -5,11 +5,16 @@ import pytest
 import rasterio
 from rasterio.warp import transform
 
+from sentinel_fusion.data.synthetic import layout
 from sentinel_fusion.data.synthetic.layout import (
     SEN12MS_FOLDERS,
+    PlaceJob,
     write_dfc2020,
+    write_place,
     write_sen12ms,
 )
+from sentinel_fusion.data.synthetic.locations import Location
+from sentinel_fusion.data.synthetic.scene import Scene, simulate_scene
 
 SMALL = {"patches_per_place": 2, "patch_px": 32}
 GROUPS = {"validation": 1, "test": 2}
@@ -158,3 +163,28 @@ def test_unknown_groups_are_refused(tmp_path: Path) -> None:
 def test_empty_groups_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="num_places must be >= 1 in each group"):
         _labelled(tmp_path, {"validation": 1, "test": 0}, 1)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "seen"),
+    [
+        (48.0, ["spring", "summer", "fall", "winter"]),
+        (-25.0, ["fall", "winter", "spring", "summer"]),
+    ],
+)
+def test_southern_places_have_the_opposite_season(
+    latitude: float, seen: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seasons: list[str] = []
+
+    def record(*, season: str, rng: np.random.Generator, **sides_px: int) -> Scene:
+        seasons.append(season)
+        return simulate_scene(season=season, rng=rng, **sides_px)
+
+    monkeypatch.setattr(layout, "simulate_scene", record)
+    epsg = 32633 if latitude > 0 else 32733
+    for number in range(4):
+        where = Location(15.0, latitude, epsg)
+        write_place(PlaceJob("pretrain", number, 0, where, 1, 16, tmp_path))
+    assert seasons == seen
+    assert {path.name for path in tmp_path.iterdir()} == set(SEN12MS_FOLDERS.values())

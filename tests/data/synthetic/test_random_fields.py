@@ -24,6 +24,26 @@ def test_longer_scale_makes_neighbours_more_alike(rng: np.random.Generator) -> N
     assert likeness[0] > 0.9 > likeness[1]
 
 
+@pytest.mark.parametrize("spectrum", [Spectrum(10, 3.0), Spectrum(60, 3.6)])
+def test_opposite_edges_are_unrelated(
+    spectrum: Spectrum, rng: np.random.Generator
+) -> None:
+    fields = np.stack(
+        [correlated_fields((spectrum,), (64, 64), rng)[0] for _ in "x" * 60]
+    )
+    across = np.abs(fields[:, :, 0] - fields[:, :, -1]).mean()
+    far = np.abs(fields[:, :, 0] - fields[:, :, 48]).mean()
+    near = np.abs(fields[:, :, 0] - fields[:, :, 1]).mean()
+    assert across > 0.9 * far > 3 * near
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 40), (65, 33)])
+def test_smooth_fields_fit_any_shape(
+    shape: tuple[int, int], rng: np.random.Generator
+) -> None:
+    assert correlated_fields((Spectrum(60, 3.6),), shape, rng).shape == (1, *shape)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_select_share_takes_that_share(share: float, rng: np.random.Generator) -> None:
     score = rng.standard_normal((20, 20), dtype=np.float32)

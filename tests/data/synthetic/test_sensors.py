@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sentinel_fusion.bands import S2_BANDS
+from sentinel_fusion.data.synthetic import radar
 from sentinel_fusion.data.synthetic.land_cover import (
     GRASSLAND,
     WATER,
@@ -49,10 +50,36 @@ def _optics(surface: Surface, land: LandMap, place: Place) -> np.ndarray:
     return np.asarray(counts.astype(np.float64).mean(axis=(1, 2)))
 
 
-def test_speckle_has_the_looks_of_the_product() -> None:
-    power = _radar(*_ground(GRASSLAND))
-    looks = power.mean(axis=(1, 2)) ** 2 / power.var(axis=(1, 2))
-    np.testing.assert_allclose(looks, LOOKS, rtol=0.1)
+@pytest.fixture
+def even_power(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """Radar power over ground that is the same everywhere."""
+    monkeypatch.setattr(radar, "STRUCTURE_DB", (0.0, 0.0))
+    return _radar(*_ground(GRASSLAND))
+
+
+def test_speckle_has_the_looks_of_the_product(even_power: np.ndarray) -> None:
+    looks = even_power.mean(axis=(1, 2)) ** 2 / even_power.var(axis=(1, 2))
+    np.testing.assert_allclose(looks, LOOKS, rtol=0.15)
+
+
+def test_speckle_is_alike_in_neighbours_only(even_power: np.ndarray) -> None:
+    speckle = even_power - even_power.mean(axis=(1, 2), keepdims=True)
+    variance = (speckle**2).mean()
+    for lag_px, low, high in ((1, 0.6, 0.8), (2, 0.1, 0.35), (6, -0.1, 0.1)):
+        likeness = (speckle[:, :, lag_px:] * speckle[:, :, :-lag_px]).mean() / variance
+        assert low < likeness < high
+
+
+def test_polarisations_have_their_own_speckle(even_power: np.ndarray) -> None:
+    assert abs(np.corrcoef(even_power.reshape(2, -1))[0, 1]) < 0.1
+
+
+def test_leaf_water_darkens_the_short_wave_infrared_alone() -> None:
+    surface, land, place = _ground(GRASSLAND)
+    wet = replace(surface, water=surface.water + np.float32(1))
+    ratio = _optics(wet, land, place) / _optics(surface, land, place)
+    assert ratio[SWIR] < 0.85
+    assert ratio[NEAR_INFRARED] == pytest.approx(1)
 
 
 def test_wet_soil_is_brighter_to_the_radar() -> None:

@@ -23,6 +23,8 @@ SEN12MS_FOLDERS = {
     "fall": "ROIs1970_fall",
     "winter": "ROIs2017_winter",
 }
+# SEN12MS names seasons after the northern calendar everywhere.
+OPPOSITE_SEASON = dict(zip(SEASONS, (*SEASONS[2:], *SEASONS[:2]), strict=True))
 # The folder after the sensor's name, as the contest's archives unpack.
 DFC2020_SUFFIXES = {"validation": "validation", "test": "0"}
 
@@ -174,12 +176,13 @@ def write_place(job: PlaceJob) -> int:
     rng = np.random.default_rng(np.random.SeedSequence(job.seed, spawn_key=key))
     is_labelled = job.role in DFC2020_SUFFIXES
     season = str(rng.choice(SEASONS)) if is_labelled else SEASONS[job.number % 4]
+    is_northern = job.location.latitude >= 0
     columns = math.ceil(math.sqrt(job.patches))
     rows = math.ceil(job.patches / columns)
     scene = simulate_scene(
         height_px=rows * job.patch_px,
         width_px=columns * job.patch_px,
-        season=season,
+        season=season if is_northern else OPPOSITE_SEASON[season],
         rng=rng,
     )
     if is_labelled:

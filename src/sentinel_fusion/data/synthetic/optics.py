@@ -46,14 +46,30 @@ CLEAR_AIR = (0.84, 0.87, 0.9, 0.93, 0.9, 0.9, 0.95, 0.92, 0.96, 0.3, 0.003, 0.95
 WATER_VAPOUR_BAND = S2_BANDS.index("B09")
 CIRRUS_BAND = S2_BANDS.index("B10")
 
-PSF_PX = 0.45
-"""Point spread of the 10 m bands as a Gaussian."""
-SPECIES_SPREAD = 0.045
+PSF_PX = 0.58
+"""Point spread of the 10 m bands as a Gaussian: a fifth of the contrast is left at the
+shortest wavelength that pixels show."""
+COARSE_PSF = 0.55
+"""The same for 20 and 60 m bands, in their own pixels and beside their averaging."""
+SPECIES_SPREAD = 0.06
+"""How far a place's material departs from its spectrum: log of level, slope, bend."""
+LEVEL_SPREAD = (0.08, 0.08, 0.1, 0.1, 0.15, *[0.45] * 4, *[0.25] * 3, 0.15, 0.15)
+"""How far its level departs beyond that, by material: soils differ most."""
+BRIGHTEST = 0.8
+"""No material reflects more."""
+BARE = slice(5, 9)
+"""Soils and minerals among the materials."""
+ARID_BRIGHTNESS = 0.7
+"""Log of their reflectance from the wettest to the driest climate: less humus."""
+WATER_ABSORPTION = {"B09": 0.07, "B11": 0.18, "B12": 0.26}
+"""Log of reflectance per deviation of leaf water and of minerals that absorb there."""
 TEXTURE = (0.10, 0.10, 0.05, 0.06, 0.03, 0.14, 0.05, 0.015)
 """Brightness variation from pixel to pixel by class; chosen for plausibility."""
 TREE_SHADOW = 0.35
 NOISE = (0.0006, 0.006)
 """Sensor noise: floor in reflectance, and share of the signal."""
+NOISE_CIRRUS = 0.25
+"""Least share of the floor, in the nearly empty cirrus band."""
 QUANTIFICATION = 10000
 
 
@@ -76,6 +92,8 @@ def render_optics(
     # Not a matrix product: BLAS threads of several workers would fight for the cores.
     ground = np.einsum("mb,mhw->bhw", spectra, shares)
     ground *= _illumination(surface, land, place, rng)
+    for name, strength in WATER_ABSORPTION.items():
+        ground[S2_BANDS.index(name)] *= np.exp(np.float32(-strength) * surface.water)
     return _observe(_through_air(ground, rng), rng)
 
 
@@ -121,7 +139,9 @@ def _draw_spectra(
     position = np.linspace(-1, 1, len(S2_BANDS))
     shapes = np.stack([np.ones_like(position), position, position**2 - 0.4])
     change = rng.normal(0, SPECIES_SPREAD, (len(spectra), 3)) @ shapes
-    return np.asarray(spectra * np.exp(change), np.float32)
+    change += rng.normal(0, LEVEL_SPREAD)[:, None]
+    change[BARE] += ARID_BRIGHTNESS * (place.aridity - 0.5)
+    return np.asarray(np.minimum(spectra * np.exp(change), BRIGHTEST), np.float32)
 
 
 def _mix(
@@ -171,7 +191,7 @@ def _illumination(
     surface: Surface, land: LandMap, place: Place, rng: np.random.Generator
 ) -> Float32[np.ndarray, "height width"]:
     """Brightness factor: level of the scene, hill shading, texture."""
-    level = rng.normal(-0.10, 0.08)
+    level = rng.normal(-0.14, 0.18)
     texture = np.array(TEXTURE, np.float32)[land.cover] * surface.texture
     slope = np.diff(land.terrain, axis=1, append=land.terrain[:, -1:])
     steepness = 2.0 / np.tan(np.deg2rad(place.sun_elevation_deg))
@@ -184,14 +204,14 @@ def _through_air(
 ) -> Float32[np.ndarray, "bands height width"]:
     """Adds light scattered by air and haze, and takes what they absorb."""
     wavelengths = np.array([band.wavelength_nm for band in S2_SPECTRUM])
-    haze = rng.lognormal(np.log(0.10), 1.1) * (wavelengths / 550) ** -1.3
+    haze = rng.lognormal(np.log(0.10), 1.15) * (wavelengths / 550) ** -1.3
     haze[WATER_VAPOUR_BAND] *= 0.3
     haze[CIRRUS_BAND] = 0
     path = np.array(RAYLEIGH) / 100 * rng.uniform(0.85, 1.2) + 0.12 * haze
     passed = np.array(CLEAR_AIR) * np.exp(-0.25 * haze)
     passed[WATER_VAPOUR_BAND] *= rng.uniform(0.6, 1.3)
-    passed[CIRRUS_BAND] *= rng.uniform(0, 1)
-    path[CIRRUS_BAND] *= rng.lognormal(0, 0.3)
+    passed[CIRRUS_BAND] *= rng.lognormal(-0.5, 1)
+    path[CIRRUS_BAND] *= rng.lognormal(0.15, 0.5)
     ground *= passed.astype(np.float32)[:, None, None]
     ground += path.astype(np.float32)[:, None, None]
     return ground
@@ -208,9 +228,11 @@ def _observe(
         if factor == 1:
             seen = ndimage.gaussian_filter(radiance[index], PSF_PX, truncate=3)
         else:
-            seen = _block_means(radiance[index], factor)
+            coarse = _block_means(radiance[index], factor)
+            seen = ndimage.gaussian_filter(coarse, COARSE_PSF, truncate=3)
         noise = rng.standard_normal(seen.shape, dtype=np.float32)
-        seen = seen + noise * (NOISE[0] * min(1, seen.mean() * 20) + NOISE[1] * seen)
+        floor = NOISE[0] * np.clip(seen.mean() * 20, NOISE_CIRRUS, 1)
+        seen = seen + noise * (floor + NOISE[1] * seen)
         values = np.clip(np.rint(seen * QUANTIFICATION), 1, 65535).astype(np.uint16)
         full = values.repeat(factor, axis=0).repeat(factor, axis=1)
         counts[index] = full[:height, :width]

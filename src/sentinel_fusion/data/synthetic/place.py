@@ -30,29 +30,30 @@ class Landscape:
 # wetland and barren land, as DFC2020 has.
 LANDSCAPES = {
     "coastal": Landscape(
-        0.18, (0.12, 0.07, 0.09, 0.13, 0.11, 0.12, 0.07, 0.29), (0.1, 0.7), 0.4
+        0.17, (0.09, 0.05, 0.07, 0.11, 0.09, 0.10, 0.06, 0.43), (0.1, 0.7), 0.4
     ),
     "agricultural": Landscape(
-        0.22, (0.08, 0.03, 0.11, 0.02, 0.58, 0.07, 0.01, 0.10), (0.0, 0.6), 0.2
+        0.22, (0.09, 0.03, 0.13, 0.02, 0.60, 0.08, 0.01, 0.04), (0.0, 0.6), 0.2
     ),
     "forest": Landscape(
-        0.14, (0.51, 0.13, 0.11, 0.06, 0.05, 0.02, 0.02, 0.10), (0.0, 0.4), 1.0
+        0.13, (0.54, 0.14, 0.13, 0.06, 0.05, 0.02, 0.02, 0.04), (0.0, 0.4), 1.0
     ),
     "urban": Landscape(
-        0.13, (0.07, 0.03, 0.08, 0.01, 0.14, 0.52, 0.02, 0.13), (0.1, 0.7), 0.3
+        0.13, (0.08, 0.04, 0.10, 0.01, 0.16, 0.54, 0.02, 0.05), (0.1, 0.7), 0.3
     ),
     "dry": Landscape(
-        0.16, (0.03, 0.30, 0.19, 0.01, 0.11, 0.06, 0.24, 0.06), (0.6, 1.0), 0.7
+        0.15, (0.03, 0.32, 0.20, 0.01, 0.11, 0.06, 0.25, 0.02), (0.6, 1.0), 0.7
     ),
     "wetland": Landscape(
-        0.11, (0.09, 0.04, 0.15, 0.34, 0.13, 0.02, 0.01, 0.22), (0.0, 0.5), 0.1
+        0.10, (0.10, 0.04, 0.17, 0.36, 0.15, 0.02, 0.01, 0.15), (0.0, 0.5), 0.1
     ),
     "lake": Landscape(
-        0.06, (0.18, 0.06, 0.08, 0.06, 0.08, 0.05, 0.02, 0.47), (0.0, 0.5), 0.6
+        0.10, (0.08, 0.03, 0.03, 0.04, 0.04, 0.02, 0.01, 0.75), (0.0, 0.5), 0.6
     ),
 }
-SHARE_CONCENTRATION = 7.0
-"""Dirichlet concentration of a place's shares; chosen for plausibility."""
+SHARE_CONCENTRATION = (3.0, 15.0)
+"""Least and greatest Dirichlet concentration of a place's shares: few classes or many;
+chosen for plausibility."""
 
 # Greenness of vegetation (1 = full leaf) and volumetric soil moisture (m3/m3), by
 # season, in a wet and in a dry-summer climate; chosen for plausibility.
@@ -113,10 +114,11 @@ def draw_place(season: str, rng: np.random.Generator) -> Place:
     greenness = (1 - aridity) * WET_GREENNESS[season] + aridity * DRY_GREENNESS[season]
     moisture = (1 - aridity) * WET_MOISTURE[season] + aridity * DRY_MOISTURE[season]
     rain = rng.exponential(0.03)
+    concentration = np.exp(rng.uniform(*np.log(SHARE_CONCENTRATION)))
     return Place(
         landscape=landscape,
         season=season,
-        cover_shares=rng.dirichlet(SHARE_CONCENTRATION * np.array(kind.cover_shares)),
+        cover_shares=rng.dirichlet(concentration * np.array(kind.cover_shares)),
         aridity=aridity,
         greenness=float(np.clip(greenness + rng.normal(0, 0.08), 0.05, 1)),
         moisture=float(np.clip(moisture + rain + rng.normal(0, 0.03), 0.02, 0.42)),

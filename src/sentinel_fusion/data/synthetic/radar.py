@@ -4,37 +4,44 @@ Source: water-cloud model, Attema & Ulaby 1978, doi 10.1029/RS013i002p00357; lev
 C band (5.4 GHz) as in Ulaby & Dobson's handbook, rounded for plausibility.
 """
 
+from functools import cache
+
 import numpy as np
 from jaxtyping import Float, Float32
+from scipy import ndimage
 
-from sentinel_fusion.data.synthetic.land_cover import LandMap
+from sentinel_fusion.data.synthetic.land_cover import CROPLAND, LandMap
 from sentinel_fusion.data.synthetic.place import Place
 from sentinel_fusion.data.synthetic.random_fields import Spectrum, correlated_fields
 from sentinel_fusion.data.synthetic.surface import Surface
 
 Power = Float32[np.ndarray, "2 height width"]
 
-LOOKS = 4.4
-"""Equivalent number of looks of a 10 m ground-range pixel (IW mode)."""
+LOOKS = 5.2
+"""Equivalent number of looks: 4.4 of a 10 m ground-range pixel (IW mode), more after
+the interpolation of terrain correction; fitted to homogeneous real windows."""
+RESOLUTION_PX = (0.82, 0.88)
+"""Point response along rows and columns as a Gaussian: a cell of about 20 m is sampled
+every 10 m. Fitted to the correlation of neighbours in homogeneous real windows."""
 
 # Each pair is VV, VH. Soil: dB at 38 degrees, moisture 0.15, roughness 1 cm.
-SOIL_DB = (-17.0, -26.5)
+SOIL_DB = (-15.0, -22.8)
 SOIL_DB_PER_MOISTURE = 22.0
 SOIL_DB_PER_LOG_ROUGHNESS = (8.0, 11.0)
 SOIL_DB_PER_DEGREE = -0.12
 # Volume scattering of a canopy too deep to see through, linear power.
-HERB_POWER = (0.050, 0.0115)
-CANOPY_POWER = (0.115, 0.028)
+HERB_POWER = (0.060, 0.0200)
+CANOPY_POWER = (0.115, 0.036)
 HERB_DEPTH = 0.13
 """Optical depth of green herbs per leaf area; dry herbs have a third of it."""
 # Waves at a wind of 3 m/s, dB; more wind, more waves.
-WATER_DB = (-20.0, -32.5)
+WATER_DB = (-21.0, -33.5)
 WATER_DB_PER_LOG_WIND = (11.0, 8.0)
 WATER_DB_PER_DEGREE = -0.35
 # Wall-ground double bounce of a fully built pixel facing the radar, linear power.
 BUILDING_POWER = (0.75, 0.10)
 FLOODED_STEM_POWER = (0.09, 0.008)
-NOISE_DB = -36.0
+NOISE_DB = -38.0
 """Thermal noise left after the product's own subtraction; chosen for plausibility."""
 
 INCIDENCE_DEG = (31.0, 45.0)
@@ -43,6 +50,12 @@ DEGREES_PER_PX = 16 / 25000
 HEADING_RAD = np.deg2rad(12)
 WIND_GUSTS = Spectrum(50, 3.0)
 SCATTERERS = Spectrum(0.6, 2.0)
+STRUCTURE = Spectrum(6, 3.0)
+STRUCTURE_DB = (1.2, 0.8)
+"""Deviation of what plants' size and soil's clods change from spot to spot."""
+PARCEL_STRUCTURE = 2.0
+"""The same between parcels, which differ in crop and rows, over that from spot to spot;
+chosen for plausibility."""
 
 
 def render_radar(
@@ -60,19 +73,52 @@ def render_radar(
         Sigma nought in dB.
     """
     height, width = land.cover.shape
-    gusts, scatterers = correlated_fields(
-        (WIND_GUSTS, SCATTERERS), (height, width), rng
+    gusts, scatterers, structure = correlated_fields(
+        (WIND_GUSTS, SCATTERERS, STRUCTURE), (height, width), rng
     )
+    crops = rng.normal(0, PARCEL_STRUCTURE, land.fields.num_cells).astype(np.float32)
+    structure = np.where(land.cover == CROPLAND, crops[land.fields.ids], structure)
     incidence = rng.uniform(*INCIDENCE_DEG) - 38 + DEGREES_PER_PX * np.arange(width)
     power = _ground(surface, place, incidence.astype(np.float32), gusts)
     power = _under_plants(power, surface, rng)
     power = _with_buildings(power, surface, land, scatterers, rng)
     slope = np.diff(land.terrain, axis=1, append=land.terrain[:, -1:])
-    slope_db = np.clip(12 * slope, -4, 4) * (surface.flooded < 1)
-    power *= _from_db(slope_db + rng.normal(0, 0.4))
+    land_db = np.clip(12 * slope, -4, 4) + _pair(STRUCTURE_DB) * structure
+    power *= _from_db(land_db * (surface.flooded < 1) + rng.normal(0, 0.4))
     power += np.float32(10 ** (NOISE_DB / 10))
-    power *= rng.standard_gamma(LOOKS, power.shape, dtype=np.float32)
-    return np.asarray(10 * np.log10(power / np.float32(LOOKS)), np.float32)
+    seen = _at_resolution(power) * _speckle(power.shape, rng)
+    return np.asarray(10 * np.log10(seen), np.float32)
+
+
+def _at_resolution(fields: Power) -> Power:
+    """Blurs to the size of a resolution cell, which is larger than a pixel."""
+    sigma = (0, *RESOLUTION_PX)
+    return np.asarray(ndimage.gaussian_filter(fields, sigma, truncate=2.5))
+
+
+def _speckle(shape: tuple[int, ...], rng: np.random.Generator) -> Power:
+    """Speckle of mean 1, gamma distributed with ``LOOKS``, alike in neighbours.
+
+    A correlated Gaussian field goes through the gamma distribution's quantiles.
+
+    Source: Wilson & Hilferty 1931, doi 10.1073/pnas.17.12.684 (cube of a Gaussian).
+    """
+    margin = 2
+    bands, height, width = shape
+    padded = (bands, height + 2 * margin, width + 2 * margin)
+    noise = _at_resolution(rng.standard_normal(padded, dtype=np.float32))
+    noise = noise[:, margin:-margin, margin:-margin]
+    spread = np.float32(_resolution_gain() / (3 * np.sqrt(LOOKS)))
+    cube_root = spread * noise + np.float32(1 - 1 / (9 * LOOKS))
+    return np.asarray(np.maximum(cube_root, np.float32(0.02)) ** 3)
+
+
+@cache
+def _resolution_gain() -> float:
+    """What brings blurred white noise of deviation 1 back to a deviation of 1."""
+    point = np.zeros((2, 15, 15), np.float32)
+    point[:, 7, 7] = 1
+    return float(1 / np.sqrt((_at_resolution(point)[0] ** 2).sum()))
 
 
 def _from_db(value_db: Float[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:

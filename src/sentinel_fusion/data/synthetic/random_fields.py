@@ -1,11 +1,17 @@
 """Correlated Gaussian random fields, cells of a rotated grid, and cuts to a share."""
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int32
 from scipy import fft
+
+SMOOTH_PX = 20
+"""Outer scale from which a field is drawn at half the resolution."""
+WRAP_LENGTHS = 3
+"""Outer scales between the scene's opposite edges around the wrapped field."""
 
 
 @dataclass(frozen=True)
@@ -43,39 +49,67 @@ def correlated_fields(
 ) -> Float32[np.ndarray, "fields height width"]:
     """Independent Gaussian fields of mean 0 and standard deviation 1 over the scene.
 
+    Each is cut from a larger one that wraps around, so that opposite edges of the scene
+    have nothing to do with each other; smooth fields are drawn at half the resolution.
+
     Args:
         spectra: One spectrum a field.
         shape: Height and width in pixels.
         rng: Source of randomness.
 
     Returns:
-        The fields in the order of ``spectra``; each wraps around at the scene's edge.
+        The fields in the order of ``spectra``.
 
     Source: white noise shaped in the Fourier domain, Goff & Jordan 1988,
     doi 10.1029/JB093iB11p13589 (von Karman spectrum).
     """
-    height, width = shape
-    size = (len(spectra), height, width // 2 + 1, 2)
-    noise = rng.standard_normal(size, dtype=np.float32).view(np.complex64)[..., 0]
-    for field, spectrum in zip(noise, spectra, strict=True):
-        field *= _amplitude(spectrum, shape)
-    fields = np.asarray(fft.irfft2(noise, s=shape, axes=(1, 2)), np.float32)
-    spread = fields.std(axis=(1, 2), keepdims=True)
-    return np.asarray(fields / np.maximum(spread, 1e-12), np.float32)
+    fields = np.empty((len(spectra), *shape), np.float32)
+    for field, spectrum in zip(fields, spectra, strict=True):
+        is_smooth = spectrum.length_px >= SMOOTH_PX
+        step_px = 2 if is_smooth else 1
+        padded = tuple(_padded(side_px, spectrum, step_px) for side_px in shape)
+        amplitude = _amplitude(spectrum, padded, step_px)
+        size = (*amplitude.shape, 2)
+        noise = rng.standard_normal(size, dtype=np.float32).view(np.complex64)[..., 0]
+        drawn = fft.irfft2(noise * amplitude, s=padded)
+        if is_smooth:
+            drawn = _halve_pixels(_halve_pixels(drawn, shape[0]).T, shape[1]).T
+        field[:] = drawn[: shape[0], : shape[1]]
+        field -= field.mean()
+        field /= max(float(field.std()), 1e-12)
+    return fields
+
+
+def _padded(side_px: int, spectrum: Spectrum, step_px: int) -> int:
+    """Samples of a side with room for the correlation to die out around the edge."""
+    needed_px = side_px + WRAP_LENGTHS * spectrum.length_px
+    return int(fft.next_fast_len(math.ceil(needed_px / step_px) + 2, real=True))
 
 
 @cache
 def _amplitude(
-    spectrum: Spectrum, shape: tuple[int, int]
+    spectrum: Spectrum, shape: tuple[int, ...], step_px: int
 ) -> Float32[np.ndarray, "height frequencies"]:
     """Square root of the spectrum on the grid of a real transform; mean removed."""
     height, width = shape
-    frequency_y = 2 * np.pi * fft.fftfreq(height)[:, None]
-    frequency_x = 2 * np.pi * fft.rfftfreq(width)[None, :]
+    frequency_y = 2 * np.pi * fft.fftfreq(height, step_px)[:, None]
+    frequency_x = 2 * np.pi * fft.rfftfreq(width, step_px)[None, :]
     squared = (frequency_y**2 + frequency_x**2) * spectrum.length_px**2
     amplitude = np.asarray((1 + squared) ** (-spectrum.slope / 4), np.float32)
     amplitude[0, 0] = 0
     return amplitude
+
+
+def _halve_pixels(
+    field: Float32[np.ndarray, "rows columns"], rows: int
+) -> Float32[np.ndarray, "finer columns"]:
+    """Twice as many rows, smooth (Chaikin 1974: weights 3/4 and 1/4), then a cut."""
+    field = field[: rows // 2 + 2]
+    quarter = np.float32(0.25) * (field[1:] - field[:-1])
+    finer = np.empty((2 * len(quarter), field.shape[1]), np.float32)
+    np.add(field[:-1], quarter, out=finer[::2])
+    np.subtract(field[1:], quarter, out=finer[1::2])
+    return finer[:rows]
 
 
 def select_share(

@@ -80,6 +80,7 @@ VARIATION = (
     Spectrum(12, 2.5),  # leaf area
     Spectrum(1.2, 2.0),  # texture
     Spectrum(40, 3.5),  # species, water colour, rock
+    Spectrum(22, 3.0),  # leaf water, minerals
 )
 
 
@@ -99,6 +100,7 @@ class Surface:
         paved: Share of ground under streets.
         texture: Fine random field, mean 0 and standard deviation 1.
         variety: Broad random field of kind: tree species, water colour, rock.
+        water: Random field of what absorbs in the short-wave infrared alone.
     """
 
     canopy_cover: Field
@@ -112,6 +114,7 @@ class Surface:
     paved: Field
     texture: Field
     variety: Field
+    water: Field
 
 
 def draw_surface(land: LandMap, place: Place, rng: np.random.Generator) -> Surface:
@@ -125,7 +128,7 @@ def draw_surface(land: LandMap, place: Place, rng: np.random.Generator) -> Surfa
     Returns:
         The state of each pixel.
     """
-    wet, canopy, leaf, texture, variety = correlated_fields(
+    wet, canopy, leaf, texture, variety, water = correlated_fields(
         VARIATION, land.cover.shape, rng
     )
 
@@ -138,7 +141,7 @@ def draw_surface(land: LandMap, place: Place, rng: np.random.Generator) -> Surfa
     herb_leaf = per_class(LEAF_AREA) * (0.25 + 0.75 * greenness) * np.exp(0.3 * leaf)
     herb_dryness = 1 - greenness + 0.12 * leaf + per_class(EXTRA_DRYNESS)
     herb_dryness = np.clip(herb_dryness, 0, 1)
-    moisture = place.moisture + per_class(MOISTURE_OFFSET) + 0.03 * wet
+    moisture = place.moisture + per_class(MOISTURE_OFFSET) + 0.04 * wet
     moisture = moisture - 0.02 * land.terrain + np.where(is_crop, crop_wet, 0)
     flooded = per_class(FLOODED)
     flooded = np.where(land.cover == WETLAND, flooded + 0.2 * wet, flooded)
@@ -157,6 +160,7 @@ def draw_surface(land: LandMap, place: Place, rng: np.random.Generator) -> Surfa
         paved=(paved * (1 - built)).astype(np.float32),
         texture=texture,
         variety=variety,
+        water=water,
     )
 
 

@@ -1,0 +1,122 @@
+"""Tiles of one sensor out of the mapped shards, for a CPU or for another device."""
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int16, Integer, Shaped
+from torch import Tensor
+
+from sentinel_fusion.bands import BANDS
+from sentinel_fusion.data.augment import Window
+from sentinel_fusion.data.rooms import Rooms
+from sentinel_fusion.data.scaling import Scaler
+from sentinel_fusion.data.shards import ShardReader
+
+Rows = Integer[np.ndarray, " tiles"]
+
+
+class TileReader:
+    """Reads windows of tiles of one sensor.
+
+    Attributes:
+        shards: The stored integers.
+    """
+
+    def __init__(self, sensor: str, shards: ShardReader, scaler: Scaler) -> None:
+        """Map the shards as tensors.
+
+        Args:
+            sensor: "s1" or "s2".
+            shards: The stored integers.
+            scaler: Scales them, on the device where the images are wanted.
+        """
+        self.shards = shards
+        self._scaler = scaler
+        self._bands = len(BANDS[sensor])
+        self._rooms = Rooms()
+        with warnings.catch_warnings():
+            # torch warns of arrays that must not be written to; nothing here writes
+            warnings.simplefilter("ignore", UserWarning)
+            self._tensors = [torch.from_numpy(shard) for shard in shards.shards]
+
+    def read_scaled(
+        self, rows: Rows, window: Window, is_complete: Bool[np.ndarray, " tiles"]
+    ) -> Float[Tensor, "tiles rows cols bands"]:
+        """Normalised images in a CPU's memory.
+
+        Args:
+            rows: Tile positions.
+            window: Part of every tile.
+            is_complete: Which of the tiles have no unmeasured pixel.
+
+        Returns:
+            Images in the order of ``rows``, in memory that may be used again.
+        """
+        size_px = window.size_px
+        images = self._rooms.tensor(len(rows), size_px, size_px, self._bands)
+        tiles = self._tiles(rows, window)
+        # tile by tile, so that each is scaled while it lies in the cache
+        for image, tile, is_whole in zip(images, tiles, is_complete, strict=True):
+            image.copy_(tile)
+            self._scaler.scale_(image, is_complete=bool(is_whole))
+        return images
+
+    def send(
+        self, rows: Rows, window: Window, device: torch.device
+    ) -> Int16[Tensor, "tiles rows cols bands"]:
+        """Stored integers on a device, for ``scale``.
+
+        Args:
+            rows: Tile positions.
+            window: Part of every tile.
+            device: A CUDA device.
+
+        Returns:
+            The bits of the integers, on their way there.
+        """
+        shape = (len(rows), window.size_px, window.size_px, self._bands)
+        staged = torch.empty(shape, dtype=torch.int16, pin_memory=True)
+        for image, tile in zip(staged, self._tiles(rows, window), strict=True):
+            image.copy_(tile.view(torch.int16))
+        return staged.to(device, non_blocking=True)
+
+    def send_all(self, device: torch.device) -> Int16[Tensor, "tiles rows cols bands"]:
+        """Stored integers of all tiles on a device, for ``scale``.
+
+        Args:
+            device: A CUDA device.
+
+        Returns:
+            The bits of the integers; signed, which every device can gather.
+        """
+        shape = (len(self.shards), *self.shards.item_shape)
+        everything = torch.empty(shape, dtype=torch.int16, device=device)
+        start = 0
+        for shard in self._tensors:
+            everything[start : start + len(shard)] = shard.view(torch.int16)
+            start += len(shard)
+        return everything
+
+    def scale(
+        self, sent: Int16[Tensor, "tiles rows cols bands"], *, is_complete: bool
+    ) -> Float[Tensor, "tiles rows cols bands"]:
+        """Normalised images of what ``send`` or ``send_all`` gave.
+
+        Args:
+            sent: Bits of stored integers.
+            is_complete: Whether no tile has an unmeasured pixel.
+
+        Returns:
+            Images on the same device.
+        """
+        images = sent.view(self._tensors[0].dtype).to(torch.float32)
+        self._scaler.scale_(images, is_complete=is_complete)
+        return images
+
+    def _tiles(
+        self, rows: Rows, window: Window
+    ) -> Iterator[Shaped[Tensor, "rows cols bands"]]:
+        for shard, position in self.shards.locate(rows):
+            yield self._tensors[shard][position, window.rows, window.cols]
