@@ -42,13 +42,13 @@ class World:
     def truth(self, score: str, gain: float = 0) -> float:
         """Score expected over seeds, on endlessly many places."""
         rng = np.random.default_rng(0)
-        offsets = gain + stats.norm.ppf(self.accuracies)
+        offsets = gain + np.asarray(stats.norm.ppf(self.accuracies))
         skills = offsets + rng.normal(0, self.seed_sd, (_DRAWS, len(offsets)))
         spread = np.sqrt(1 + self.place_sd**2 + self.both_sd**2)
-        right = stats.norm.cdf(skills / spread)[..., None]
+        right = np.asarray(stats.norm.cdf(skills / spread))[..., None]
         wrong = (1 - right) / (len(offsets) - 1)
-        confusion = np.where(np.eye(len(offsets)), right, wrong)
-        confusion *= np.array(self.shares)[:, None]
+        is_right = np.eye(len(offsets), dtype=bool)
+        confusion = np.where(is_right, right, wrong) * np.array(self.shares)[:, None]
         return float(count_scores(confusion)[score].mean())
 
     def counts(

@@ -16,6 +16,7 @@ WEIGHTS = place_weights(PLACES, DRAWS, 0)
 def _columns(task: str) -> pd.DataFrame:
     """Random predictions of the task."""
     metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
+    arrays: tuple[np.ndarray, np.ndarray]
     if task == "single_label":
         arrays = RNG.dirichlet(np.ones(8), TILES), RNG.integers(0, 8, TILES)
     elif task == "multi_label":

@@ -149,7 +149,7 @@ def test_the_luckiest_of_equal_arms_makes_no_verdict(seeds: int) -> None:
     on_test = np.argmax([other.values.mean(axis=-1) for other in others], axis=0)
     on_val = rng.integers(0, rivals, studies)  # whichever validation places favour
     samples = _picked(others, on_test), _picked(others, on_val)
-    worse = Best("", "", 1.0, samples, 0.95).compare(arm).high < 0
-    on_test_alone = interval(arm - samples[0], 0.95).high < 0
+    worse = np.asarray(Best("", "", 1.0, samples, 0.95).compare(arm).high) < 0
+    on_test_alone = np.asarray(interval(arm - samples[0], 0.95).high) < 0
     limit = stats.binom.ppf(0.995, studies, 0.025)
     assert worse.sum() <= limit < on_test_alone.sum()
