@@ -92,15 +92,13 @@ def work_of(step: Callable[[], object]) -> tuple[float, float]:
     """Arithmetic and memory traffic of a step.
 
     Args:
-        step: Forward and backward pass, run twice, not compiled.
+        step: Forward and backward pass, run once, not compiled.
 
     Returns:
         Floating-point operations of convolutions and matrix products, and bytes that
         its operations read and write if each goes to memory, nothing fused.
     """
-    with FlopCounterMode(display=False) as counter:
-        step()
-    with _Traffic() as traffic:
+    with FlopCounterMode(display=False) as counter, _Traffic() as traffic:
         step()
     return float(counter.get_total_flops()), float(traffic.total)
 
