@@ -77,7 +77,7 @@ def _patches(source: str, folder: Path, raw: Path, params: Params) -> list[Patch
     module = importlib.import_module(f"sentinel_fusion.data.sources.{source}")
     settings = getattr(params.download, source).model_dump()
     if "mirrors" in settings:  # what lies there is used, nothing is fetched
-        fetched = {"seasons", "groups", "mirrors", "token_variable"}
+        fetched = {"seasons", "groups", "mirrors", "token_variable", "hold_out"}
         settings = {key: settings[key] for key in settings if key not in fetched}
         return list(module.list_patches(folder, with_labels=False, **settings))
     return list(module.prepare(folder, raw, role="pretrain", seed=0, **settings))

@@ -18,7 +18,7 @@ from sentinel_fusion.params import Params, load_params
 
 _LOG = logging.getLogger(__name__)
 _INDEX = Path("data/tiles/labelled/index.parquet")
-_COLUMNS = ["tile_id", "place_id", "group", "majority", "source_file"]
+_COLUMNS = ["tile_id", "place_id", "group", "majority"]
 _LISTS = Path("lists")
 OUT = Path("data/splits")
 
@@ -30,7 +30,6 @@ def main() -> None:
     index = pd.read_parquet(_INDEX, columns=_COLUMNS)
     index.insert(0, "row", np.arange(len(index)))
     index["split"] = _assign(index, params)
-    index = index.drop(columns="source_file")
     if section.shared_ground == "drop":
         index["split"] = _without_shared_ground(index["split"])
     make_empty(OUT)
@@ -57,7 +56,10 @@ def _assign(index: pd.DataFrame, params: Params) -> pd.Series:
     if section.list:
         try:
             lists = read_split_lists(_LISTS / section.list)
-            return split_by_lists(index, lists, val_frac=section.val_frac, rng=rng)
+            files = pd.read_parquet(_INDEX, columns=["source_file"])
+            return split_by_lists(
+                index.join(files), lists, val_frac=section.val_frac, rng=rng
+            )
         except PatchListError as error:
             sys.exit(str(error))
     return split_places(

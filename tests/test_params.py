@@ -111,6 +111,8 @@ def test_permuted_training_labels_are_part_of_what_a_figure_says(
     given = load_params(LIVE).split
     permuted = _load_changed(tmp_path, {"split.train_labels": "permuted"}).split
     assert given.describe() == f"protocol {given.protocol}"
+    listed = given.model_copy(update={"protocol": "C", "list": "mine"})
+    assert listed.describe() == "protocol C by list mine"
     assert permuted.describe().endswith(", training labels permuted at random")
 
 
@@ -177,8 +179,8 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             {"tile": 3}, r"tile must be a valid dict.*, got 3", id="number for section"
         ),
         pytest.param(
-            {"split.protocol": "C"},
-            r"split\.protocol must be 'A', 'B' or 'places', got 'C'",
+            {"split.protocol": "D"},
+            r"split\.protocol must be 'A', 'B', 'C', 'holdout' or 'places', got 'D'",
             id="word not in the list",
         ),
         pytest.param(
@@ -208,6 +210,26 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             {"sources.labelled.source": "folder", "split.protocol": "A"},
             "split.protocol must be places for source folder, got A",
             id="protocol of other data",
+        ),
+        pytest.param(
+            {"sources.labelled.source": "sen12ms", "split.protocol": "holdout"},
+            r"download\.sen12ms\.hold_out must be published for .*holdout; mend it",
+            id="nothing held out",
+        ),
+        pytest.param(
+            {"split.list": "mine"},
+            r"split\.list is read by split\.protocol C only, got protocol B; mend it",
+            id="list of another protocol",
+        ),
+        pytest.param(
+            {"split.list": "../mine"},
+            r"split\.list .*must match.*, got '\.\./mine'",
+            id="list outside of the folder",
+        ),
+        pytest.param(
+            {"tile.scheduler": "host:8786"},
+            r"tile\.scheduler .*must match.*, got 'host:8786'; set it with",
+            id="scheduler without a protocol",
         ),
         pytest.param(
             {"arms.mine": {**ARM, "inputs": ["s1"]}},

@@ -55,7 +55,7 @@ def _split(index: pd.DataFrame, protocol: str, seed: int = 0) -> pd.Series:
     return split_places(index, protocol=protocol, val_frac=0.3, test_frac=0.3, rng=rng)
 
 
-@pytest.mark.parametrize("protocol", ["A", "B", "places"])
+@pytest.mark.parametrize("protocol", ["A", "B", "C", "places"])
 @settings(max_examples=25, deadline=None)
 @given(index=_indices(), seed=SEEDS)
 def test_no_place_is_in_two_splits(
@@ -95,6 +95,27 @@ def test_protocol_fixes_the_group_to_test_on(protocol: str, tested: str) -> None
     assert set(EIGHT_PLACES.loc[split != "test", "group"]) == set(GROUPS) - {tested}
 
 
+def test_protocol_c_stays_inside_the_larger_group() -> None:
+    split = _split(EIGHT_PLACES, "C")
+    assert set(EIGHT_PLACES.loc[split != "", "group"]) == {"test"}
+    assert set(EIGHT_PLACES.loc[split == "", "group"]) == {"validation"}
+    assert set(split) == {"train", "val", "test", ""}
+
+
+def test_protocol_c_has_the_sizes_of_copernicus_bench() -> None:
+    places = 2 * np.arange(5128) + 1
+    split = _split(_index(places.tolist(), (places % 8).tolist()), "C")
+    assert split.value_counts().to_dict() == {"train": 3156, "val": 986, "test": 986}
+
+
+def test_protocol_holdout_tests_on_what_is_held_out() -> None:
+    names = {"validation": "train", "test": "test"}
+    index = EIGHT_PLACES.assign(group=EIGHT_PLACES["group"].map(names))
+    split = _split(index, "holdout")
+    assert set(index.loc[split == "test", "group"]) == {"test"}
+    assert set(index.loc[split != "test", "group"]) == {"train"}
+
+
 def test_tiles_of_other_groups_are_left_out() -> None:
     other = EIGHT_PLACES.assign(group="folder", place_id="elsewhere").iloc[:2]
     index = pd.concat([EIGHT_PLACES, other], ignore_index=True)
@@ -123,8 +144,8 @@ def test_draw_resembles_the_classes_it_is_drawn_from(
 
 
 def test_unknown_protocol_is_refused() -> None:
-    with pytest.raises(ValueError, match="must be one of A, B, places, got 'C'"):
-        _split(EIGHT_PLACES, "C")
+    with pytest.raises(ValueError, match="one of A, B, C, holdout, places, got 'D'"):
+        _split(EIGHT_PLACES, "D")
 
 
 @pytest.mark.parametrize(("protocol", "group"), [("A", "test"), ("B", "test")])

@@ -25,8 +25,9 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         {
             "tile_id": [f"tile-{number}" for number in numbers],
             "place_id": [f"place-{number}" for number in place],
-            "group": "folder",
+            "group": "test",
             "majority": numbers % 2,
+            "source_file": [f"r/ROIs0000_test_s1_0_p{n}.tif" for n in place],
         },
         geometry=gpd.GeoSeries([shapely.box(x, 50, x + 0.009, 50.009) for x in west]),
         crs="EPSG:4326",
@@ -86,3 +87,23 @@ def test_places_that_all_share_ground_are_refused(
     index.set_geometry(one_ground, crs=index.crs).to_parquet(file)
     with pytest.raises(SystemExit, match=r"data/tiles/labelled: all .* train tiles"):
         _run(monkeypatch, shared_ground="drop")
+
+
+def _write_list(name: str, places: list[int]) -> None:
+    file = Path("lists/mine") / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(f"ROIs0000_test_dfc_0_p{n}.tif\n" for n in places))
+
+
+def test_the_lists_of_a_folder_say_what_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    _write_list("my-test.csv", [1, 4])
+    tiles = _run(monkeypatch, protocol="C", list="mine")
+    tested = tiles.loc[tiles["split"] == "test", "place_id"]
+    assert sorted(set(tested)) == ["place-1", "place-4"]
+    assert set(tiles["split"]) == {"train", "val", "test"}
+    assert "source_file" not in tiles
+
+
+def test_lists_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match=r"lists/mine must hold a list with test"):
+        _run(monkeypatch, protocol="C", list="mine")

@@ -8,6 +8,7 @@ import rasterio
 from tests.builders import write_sen12ms_patch
 
 from sentinel_fusion.data import rasters
+from sentinel_fusion.data.grids import open_raster
 from sentinel_fusion.data.patches import Patch
 from sentinel_fusion.data.sources.sen12ms import list_patches
 from sentinel_fusion.data.tiling import block, block_writer
@@ -123,7 +124,6 @@ def _interrupt(*arguments: object) -> None:
 def _fail_first(monkeypatch: pytest.MonkeyPatch, times: int) -> list[Path]:
     """Opening the second patch's radar fails a few times; the files opened."""
     opened: list[Path] = []
-    open_raster = rasters.open_raster
 
     def opens(file: Path) -> rasterio.DatasetReader:
         opened.append(file)

@@ -2,8 +2,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import rasterio
 from tests.builders import s1_pixels, write_raster
 
+from sentinel_fusion.data.grids import open_raster
 from sentinel_fusion.data.patches import Patch
 from sentinel_fusion.data.tiling import plan
 from sentinel_fusion.data.tiling.plan import plan_blocks
@@ -59,12 +61,12 @@ def test_one_raster_of_a_place_is_opened(
     patches = [_patch(tmp_path, name, place=name.upper()) for name in "ab"]
     patches += [_patch(tmp_path, name, place="A") for name in "cd"]
     opened = []
-    open_raster = plan.open_raster
-    monkeypatch.setattr(
-        plan,
-        "open_raster",
-        lambda file: (opened.append(file.stem), open_raster(file))[1],
-    )
+
+    def opens(file: Path) -> rasterio.DatasetReader:
+        opened.append(file.stem)
+        return open_raster(file)
+
+    monkeypatch.setattr(plan, "open_raster", opens)
     plan_blocks(patches, RULES)
     assert opened == ["a", "b"]
 
