@@ -8,7 +8,7 @@ memory over the step's traffic if no operations are fused. The tighter one is na
 import argparse
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 
 import torch
 from kornia import augmentation
@@ -124,19 +124,11 @@ def _default_row(device: torch.device, rounds: int) -> Row:
     tiles = draw_tiles(SMALL_BATCH, SMALL_PX)
     ours, _ = our_step(build(SMALL, SMALL_PX), tiles, device, "float32")
     published = published_step(build(SMALL, SMALL_PX), tiles, device)
-    work: dict[str, Work] = {
-        "ours": _waiting(ours, device),
-        "peer": _waiting(published, device),
-    }
-    times = interleave(work, rounds)
-    mine, peer = (SMALL_BATCH / median(times[name]) for name in work)
-    return row(
+    return _small_row(
         f"{SMALL} pair step, {SMALL_PX} px, {SMALL_BATCH} pairs, {device.type}",
-        mine,
-        "pairs/s",
-        spread=spread(times["ours"]),
-        peer=peer,
-        ratio_to_peer=mine / peer,
+        {"ours": _waiting(ours, device), "peer": _waiting(published, device)},
+        rounds,
+        unit="pairs/s",
         note="the default pipeline's, float32; peer: the published way",
     )
 
@@ -147,28 +139,31 @@ def _views_row(kind: str, device: torch.device, rounds: int) -> Row:
     images = images.contiguous(memory_format=torch.channels_last)
     views = RandomViews(kind=kind, min_crop_share=0.2, jitter_strength=0.5)
     layers = _layers(kind)
-
-    def by_layers() -> torch.Tensor:
-        changed = images
-        for layer in layers:
-            changed = layer(changed)
-        synchronise(device)
-        return changed
-
-    work: dict[str, Work] = {
-        "ours": _waiting(lambda: views.draw(images), device),
-        "peer": by_layers,
-    }
-    times = interleave(work, rounds)
-    mine, peer = (SMALL_BATCH / median(times[name]) for name in work)
-    return row(
+    return _small_row(
         f"SimCLR views, {kind}, {VIEWS_OF[kind]} bands of {SMALL_PX} px, {device.type}",
+        {
+            "ours": _waiting(lambda: views.draw(images), device),
+            "peer": _waiting(lambda: reduce(lambda x, f: f(x), layers, images), device),
+        },
+        rounds,
+        unit="views/s",
+        note="peer: the same views by the layers of kornia",
+    )
+
+
+def _small_row(
+    name: str, work: dict[str, Work], rounds: int, *, unit: str, note: str
+) -> Row:
+    times = interleave(work, rounds)
+    mine, peer = (SMALL_BATCH / median(times[way]) for way in work)
+    return row(
+        name,
         mine,
-        "views/s",
+        unit,
         spread=spread(times["ours"]),
         peer=peer,
         ratio_to_peer=mine / peer,
-        note="peer: the same views by the layers of kornia",
+        note=note,
     )
 
 
