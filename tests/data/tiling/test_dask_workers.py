@@ -33,7 +33,7 @@ def test_what_cannot_be_shared_out_is_done_in_this_thread(
 
 
 def test_a_cluster_that_runs_does_every_job() -> None:
-    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
         address = cluster.scheduler_address
         done = run_on_workers(operator.neg, range(9), workers=1, scheduler=address)
         assert sorted(done) == list(range(-8, 1))
