@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from sentinel_fusion.metrics import comparisons, label_saving
-from sentinel_fusion.metrics.claims import Claims, task_claims
+from sentinel_fusion.metrics.claims import Claims, judge
 from sentinel_fusion.metrics.comparisons import Best, Point, Row
 from sentinel_fusion.metrics.place_counts import PlaceCounts, count_places
 from sentinel_fusion.metrics.study import Study
@@ -41,8 +41,8 @@ def main() -> None:
         ):
             table.insert(0, "task", task)
             tables.setdefault(name, []).append(table)
-        if found := _claims(study, best, params):
-            claims[task] = found
+        if task_claims := _claims(study, best, params):
+            claims[task] = task_claims
     for name, parts in tables.items():
         table = pd.concat(parts, ignore_index=True)
         table.to_csv(_METRICS / f"{name}.csv", index=False, float_format="%.6f")
@@ -74,7 +74,7 @@ def _claims(study: Study, best: Best | None, params: Params) -> Claims:
     if not best:
         return {}
     chance = study.chance(params.intervals.claims.label_frac)
-    return task_claims(study.samples, chance, pretrained(params), best)
+    return judge(study.samples, chance, pretrained(params), best)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ _GENERATED = (
     "large a gain is on the Earth."
 )
 _PERMUTED = "training labels permuted at random: a control, no arm may beat chance."
-_CLAIM = Claim(label_frac=0.1, reference_frac=1.0, confidence=0.95)
 
 
 def main() -> None:
@@ -73,7 +72,10 @@ def _describe(params: Params) -> Run:
         split=params.split.describe(),
         label_fracs=tuple(sorted(params.grid.label_fracs)),
         num_seeds=len(params.seeds),
-        claim=_CLAIM,
+        claim=Claim(
+            **params.intervals.claims.model_dump(),
+            confidence=params.intervals.confidence,
+        ),
         cautions=tuple(text for text, applies in cautions.items() if applies),
     )
 

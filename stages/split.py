@@ -10,12 +10,16 @@ import pandas as pd
 
 from sentinel_fusion.classes import CLASS_NAMES
 from sentinel_fusion.data.leakage import drop_shared_ground
+from sentinel_fusion.data.listed_splits import split_by_lists
+from sentinel_fusion.data.patch_lists import PatchListError, read_split_lists
 from sentinel_fusion.data.splits import order_table, split_places
 from sentinel_fusion.folders import make_empty
-from sentinel_fusion.params import load_params
+from sentinel_fusion.params import Params, load_params
 
 _LOG = logging.getLogger(__name__)
 _INDEX = Path("data/tiles/labelled/index.parquet")
+_COLUMNS = ["tile_id", "place_id", "group", "majority", "source_file"]
+_LISTS = Path("lists")
 OUT = Path("data/splits")
 
 
@@ -23,17 +27,10 @@ def main() -> None:
     """Write ``tiles.parquet`` and ``label_order.parquet``."""
     params = load_params()
     section = params.split
-    index = pd.read_parquet(
-        _INDEX, columns=["tile_id", "place_id", "group", "majority"]
-    )
+    index = pd.read_parquet(_INDEX, columns=_COLUMNS)
     index.insert(0, "row", np.arange(len(index)))
-    index["split"] = split_places(
-        index,
-        protocol=section.protocol,
-        val_frac=section.val_frac,
-        test_frac=section.test_frac,
-        rng=np.random.default_rng(params.seed),
-    )
+    index["split"] = _assign(index, params)
+    index = index.drop(columns="source_file")
     if section.shared_ground == "drop":
         index["split"] = _without_shared_ground(index["split"])
     make_empty(OUT)
@@ -52,7 +49,24 @@ def main() -> None:
         _LOG.info("%s: %d tiles of %d places: %s", name, len(rows), places, classes)
     unused = int((index["split"] == "").sum())
     if unused:
-        _LOG.info("unused by protocol %s: %d tiles", section.protocol, unused)
+        _LOG.info("unused by %s: %d tiles", section.describe(), unused)
+
+
+def _assign(index: pd.DataFrame, params: Params) -> pd.Series:
+    section, rng = params.split, np.random.default_rng(params.seed)
+    if section.list:
+        try:
+            lists = read_split_lists(_LISTS / section.list)
+            return split_by_lists(index, lists, val_frac=section.val_frac, rng=rng)
+        except PatchListError as error:
+            sys.exit(str(error))
+    return split_places(
+        index,
+        protocol=section.protocol,
+        val_frac=section.val_frac,
+        test_frac=section.test_frac,
+        rng=rng,
+    )
 
 
 def _without_shared_ground(split: pd.Series) -> pd.Series:

@@ -398,6 +398,26 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             id="calibration of a fraction that is not in the grid",
         ),
         pytest.param(
+            {"intervals.claims.label_frac": 0.123},
+            r"intervals\.claims\.label_frac must be one of 0\.01, .*, got 0\.123; mend",
+            id="claim of a fraction that is not in the grid",
+        ),
+        pytest.param(
+            {"intervals.claims.reference_frac": 0.123},
+            r"intervals\.claims\.reference_frac must be one of .*, got 0\.123; mend it",
+            id="claim about a reference that is not in the grid",
+        ),
+        pytest.param(
+            {"intervals.comparisons": ["everything"]},
+            r"intervals\.comparisons\.0 must be 'twin' or 'best_supervised'",
+            id="unknown comparison",
+        ),
+        pytest.param(
+            {"intervals.draws": 10},
+            r"intervals\.draws must be greater than or equal to 100, got 10",
+            id="too few draws",
+        ),
+        pytest.param(
             {"export.arms": ["nosuch"]},
             r"export\.arms must be one of .*, got 'nosuch'; mend it",
             id="unknown arm to export",

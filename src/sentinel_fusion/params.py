@@ -232,10 +232,19 @@ class Params(Section):
                 "sources.labelled.source must not be stac, whose scenes have no "
                 "labels; fetch as pretrain, add label.tif to each scene, use folder"
             )
-        if self.split.protocol != "places" and source not in {"synthetic", "dfc2020"}:
+        protocol, dfc = self.split.protocol, ("synthetic", "dfc2020")
+        fitting = dict.fromkeys(("A", "B", "C"), dfc) | {"holdout": ("sen12ms",)}
+        if source not in fitting.get(protocol, (source,)):
             raise ValueError(
-                f"split.protocol must be places for source {source}, got "
-                f"{self.split.protocol}"
+                f"split.protocol must be places for source {source}, got {protocol}"
+            )
+        if protocol == "holdout" and self.download.sen12ms.hold_out == "none":
+            raise ValueError(
+                "download.sen12ms.hold_out must be published for split.protocol holdout"
+            )
+        if self.split.list and protocol != "C":
+            raise ValueError(
+                f"split.list is read by split.protocol C only, got protocol {protocol}"
             )
         return self
 

@@ -65,7 +65,7 @@ def levels() -> list[Level]:
         Level(recipes, ("pretrain",), is_warm=True),
         Level(
             ("split", *recipes),
-            ("finetune", "data_report", "diagnose", *grid),
+            ("finetune", "data_report", "realism", "diagnose", *grid),
             is_warm=True,
         ),
         Level(

@@ -92,11 +92,12 @@ class Fetch(Section):
 
 
 class Sen12ms(Section):
-    """Seasons of SEN12MS to fetch; none: what lies there is used."""
+    """Seasons of SEN12MS to fetch (none: what lies there), and what is held out."""
 
     seasons: tuple[Literal["spring", "summer", "fall", "winter"], ...]
     mirrors: tuple[str, ...]
     token_variable: str
+    hold_out: Literal["none", "published"]
 
 
 class Dfc2020(Section):
@@ -173,7 +174,8 @@ class Tile(Section):
 class Split(Section):
     """Which places train, select and test, and what becomes of shared ground."""
 
-    protocol: Literal["A", "B", "places"]
+    protocol: Literal["A", "B", "C", "holdout", "places"]
+    list: Annotated[str, Field(pattern=r"^[\w.-]*$")]
     val_frac: OpenShare
     test_frac: OpenShare
     shared_ground: Literal["refuse", "drop"]
@@ -184,11 +186,13 @@ class Split(Section):
         """What a figure of scores must say.
 
         Returns:
-            The protocol, and that the training labels are permuted where they are.
+            The protocol, whose list it follows if any, and that the training labels
+            are permuted where they are.
         """
         permuted = ", training labels permuted at random"
         note = permuted if self.train_labels == "permuted" else ""
-        return f"protocol {self.protocol}{note}"
+        by = f" by list {self.list}" if self.list else ""
+        return f"protocol {self.protocol}{by}{note}"
 
 
 class Pretrain(Section):

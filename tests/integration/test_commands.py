@@ -26,6 +26,7 @@ def test_the_first_repro_leaves_metrics_and_figures(clone: Clone) -> None:
     names = (
         *("headline.json", "ablation.json", "scores.csv", "label_efficiency.json"),
         *("diagnostics.json", "calibration.csv", "places.csv", "presence.csv"),
+        *("intervals.csv", "comparisons.csv", "label_saving.csv", "claims.json"),
     )
     metrics = clone.folder / "metrics"
     figures = metrics / "figures" / "label_efficiency_single_label"

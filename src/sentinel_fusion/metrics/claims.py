@@ -12,7 +12,7 @@ Claims = dict[str, dict[str, dict[str, float | str]]]
 _DIGITS = 6
 
 
-def task_claims(
+def judge(
     samples: Samples, chance: Samples, arms: Collection[str], best: Best
 ) -> Claims:
     """Whether arms reach the best supervised arm.

@@ -113,7 +113,7 @@ def kappa(
     expected = overall_accuracy(by_chance(confusion))
     room = 1 - expected
     gain = overall_accuracy(confusion) - expected
-    return np.divide(gain, room, out=np.zeros_like(gain), where=room > 0)
+    return np.asarray(np.divide(gain, room, out=np.zeros_like(gain), where=room > 0))
 
 
 def by_chance(

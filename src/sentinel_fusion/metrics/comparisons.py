@@ -2,9 +2,9 @@
 
 The best supervised arm is named twice, by its score on the test places and by its
 score on the validation places, and what both comparisons agree on is reported. The best
-of many arms on the test places is partly the luckiest: falling short of it is too easy.
-The best on the validation places may have a rival that is better on the test places:
-being as good as it is too easy.
+of many arms on the test places is partly the luckiest: of arms as good as eight others,
+simulated, 6 to 16 % are "worse than the best" by a 95 % interval, and 1 to 4 % by both.
+The best on the validation places may have a rival that is better on the test places.
 """
 
 from collections.abc import Collection, Sequence

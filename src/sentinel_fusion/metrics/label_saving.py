@@ -42,7 +42,7 @@ def saving_rows(samples: Samples, arms: Collection[str], best: Best) -> list[Row
         is extrapolated below the smallest fraction: an end there may lie lower.
     """
     curves = dict.fromkeys((arm, use) for arm, use, _ in samples if arm in arms)
-    rows = []
+    rows: list[Row] = []
     for arm, use in curves:
         fracs = sorted(frac for a, u, frac in samples if (a, u) == (arm, use))
         found = needed(fracs, [samples[arm, use, frac] for frac in fracs], best)

@@ -10,6 +10,9 @@ from jaxtyping import Integer
 
 from sentinel_fusion.metrics.scores import score_arguments
 
+_Part = tuple[int, dict[str, np.ndarray], float]
+"""Seed, place -> counts, and validation score."""
+
 
 @dataclass(frozen=True)
 class PlaceCounts:
@@ -41,27 +44,30 @@ def count_places(
         Use -> counts.
     """
     metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
-    found: dict[str, list[tuple[int, np.ndarray, float]]] = {}
-    places: list[str] = []
+    found: dict[str, list[_Part]] = {}
     for use, seed, members in parts:
         probability, wanted, *val = score_arguments(members, task)
         table = members[0]
-        names = table["place_id"][table["split"] == "test"]
-        places, numbers = np.unique(names, return_inverse=True)
+        names = table["place_id"][table["split"] == "test"].to_numpy()
         decided = metrics.decide(probability, *val)
-        by_place = [numbers == number for number in range(len(places))]
-        counts = [metrics.count(decided[here], wanted[here]) for here in by_place]
+        counts = {
+            place: metrics.count(decided[names == place], wanted[names == place])
+            for place in sorted(set(names))
+        }
         score = metrics.selection_score(*val)
-        found.setdefault(use, []).append((seed, np.stack(counts), score))
-    return {
-        use: PlaceCounts(
-            np.stack([counts for _, counts, _ in rows]),
-            tuple(seed for seed, _, _ in rows),
-            tuple(places),
-            float(np.mean([score for _, _, score in rows])),
-        )
-        for use, rows in found.items()
-    }
+        found.setdefault(use, []).append((seed, counts, score))
+    return {use: _joined(rows) for use, rows in found.items()}
+
+
+def _joined(rows: Sequence[_Part]) -> PlaceCounts:
+    """All seeds of a use."""
+    seeds, counts, scores = zip(*rows, strict=True)
+    return PlaceCounts(
+        counts=np.stack([np.stack(list(places.values())) for places in counts]),
+        seeds=seeds,
+        places=tuple(counts[0]),
+        val_score=float(np.mean(scores)),
+    )
 
 
 def require_paired(cells: Mapping[tuple[str, str, float], PlaceCounts]) -> None:

@@ -53,7 +53,7 @@ def decide(
     Returns:
         The likeliest class.
     """
-    return probability.argmax(axis=1)
+    return np.asarray(probability.argmax(axis=1))
 
 
 def count(

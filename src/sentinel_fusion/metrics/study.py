@@ -22,6 +22,8 @@ _COLUMNS = (
     *("arm", "use", "label_frac", "metric", "mean", "low", "high"),
     *("num_seeds", "num_places"),
 )
+_LOWEST = {"kappa": -1.0}
+"""Least value of a score where it is not 0; the greatest is 1."""
 
 
 class Study:
@@ -71,7 +73,10 @@ class Study:
         def score(
             counts: Real[np.ndarray, "*batch rows columns"],
         ) -> dict[str, np.ndarray]:
-            return self._metrics.count_scores(self._metrics.chance_counts(counts))
+            found: dict[str, np.ndarray] = self._metrics.count_scores(
+                self._metrics.chance_counts(counts)
+            )
+            return found
 
         return {
             point: resample(cell.counts, score, self._weights)[self.metric]
@@ -108,15 +113,14 @@ class Study:
             confidence: Share of intervals that shall cover.
 
         Returns:
-            "arm", "use", "label_frac", "metric", "mean" over seeds, "low", "high",
-            "num_seeds" and "num_places".
+            "arm", "use", "label_frac", "metric", "mean" over seeds, "low" and "high",
+            cut where no score can be, "num_seeds" and "num_places".
         """
         rows = []
         for point, scores in self._scores.items():
             for metric, sample in scores.items():
                 found = interval(sample, confidence)
+                ends = np.clip([found.low, found.high], _LOWEST.get(metric, 0), 1)
                 sizes = sample.values.shape[-1], sample.left_out.shape[-1]
-                rows.append(
-                    (*point, metric, found.value, found.low, found.high, *sizes)
-                )
+                rows.append((*point, metric, found.value, *ends, *sizes))
         return pd.DataFrame(rows, columns=list(_COLUMNS))
