@@ -57,7 +57,7 @@ def _caption(params: Params, tiles: int) -> str:
         f"{tiles} unlabelled tiles ({sources.pretrain.source}) of places not trained "
         f"on; k-NN: {params.diagnostics.neighbours} tiles of training places vote on "
         f"tiles of validation places ({sources.labelled.source}, "
-        f"{params.split.describe()}), never on test tiles"
+        f"protocol {params.split.protocol}, labels as given), never on test tiles"
     )
 
 
