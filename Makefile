@@ -1,16 +1,18 @@
 # make repro: environment + pipeline; make test: environment + tests.
 PYTHON ?= python3
 JOBS ?= 2
+BASE ?= main
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help env repro test test-slow lint bench
+.PHONY: help env repro test test-slow compare lint bench
 
 help:
 	@echo "make repro      install into $(VENV) and run the pipeline (JOBS=$(JOBS) cells at once)"
 	@echo "make test       install into $(VENV) and run the tests"
 	@echo "make test-slow  the tests that take longer"
+	@echo "make compare    what changed against a revision, as Markdown (BASE=$(BASE))"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      the benchmarks"
 
@@ -30,7 +32,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 repro: env
 	@echo "pipeline: dvc repro, $(JOBS) cells at once"
 	@PYTHONPATH=src $(BIN)/python -m sentinel_fusion.repro --jobs $(JOBS)
-	@echo "done. plots: metrics/figures/ (or dvc plots show); metrics: metrics/headline.json, metrics/ablation.json, metrics/scores.csv"
+	@echo "done. report: report/index.html (open it in a browser); plots: metrics/figures/; metrics: metrics/headline.json, metrics/ablation.json, metrics/scores.csv"
 
 test: env
 	@echo "tests: pytest"
@@ -39,6 +41,9 @@ test: env
 test-slow: env
 	@echo "slow tests: pytest -m slow"
 	@$(BIN)/python -m pytest -m slow
+
+compare: env
+	@PYTHONPATH=src $(BIN)/python -m stages.compare $(BASE)
 
 lint: env
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

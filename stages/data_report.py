@@ -17,6 +17,7 @@ from sentinel_fusion.report.band_ranges import draw_band_ranges
 from sentinel_fusion.report.contact_sheet import draw_contact_sheet, random_tiles
 from sentinel_fusion.report.curves import save_figure
 from sentinel_fusion.report.data_report import (
+    describe_places,
     draw_classes,
     draw_places,
     draw_rejected,
@@ -64,16 +65,17 @@ def _draw(
 ) -> dict[str, Figure]:
     sources = {role: getattr(params.sources, role).source for role in _STORES}
     data = ", ".join(f"{role} tiles from {name}" for role, name in sources.items())
-    protocol = f"split by protocol {params.split.protocol}"
+    protocol = f"split by {params.split.describe()}"
     labelled = f"labelled tiles from {sources['labelled']}, {protocol}"
     bands = {role: found["bands"] for role, found in stats.items()}
     located = {
         role: locate_places(index["place_id"].to_numpy(), index["footprint"].to_numpy())
         for role, index in indices.items()
     }
+    places = f"{data}, {protocol}{describe_places(indices)}"
     figures = {
         "classes": draw_classes(indices["labelled"], caption=labelled),
-        "places": draw_places(indices, caption=f"{data}, {protocol}"),
+        "places": draw_places(indices, caption=places),
         "bands": draw_band_ranges(bands, caption=data),
         "footprints": draw_footprints(located, caption=data),
         "rejected": draw_rejected(stats, caption=data),

@@ -34,8 +34,7 @@ def main(arm: str) -> None:
         budget=params.pretrain_settings(arm).model_dump(exclude={"threads"}),
         scores=pd.read_csv("metrics/scores.csv"),
         headlines={task: _headline(task) for task in params.grid.arms},
-        labelled=f"{params.sources.labelled.source}, split protocol "
-        f"{params.split.protocol}",
+        labelled=f"{params.sources.labelled.source}, split {params.split.describe()}",
     )
     (out / "README.md").write_text(card)
     check_in_fresh_process(arm_folder, out, seed=params.seed)

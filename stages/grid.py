@@ -17,11 +17,7 @@ from sentinel_fusion.train.cell import CellSettings, cell_cost, run_cell
 from sentinel_fusion.train.cell_files import input_contents, read_data, write_results
 from sentinel_fusion.train.checkpoint import Checkpoints, loaded_code, work_key
 from sentinel_fusion.train.cost import Stopwatch, write_cost
-from sentinel_fusion.train.device import (
-    keep_freed_memory,
-    make_deterministic,
-    pick_device,
-)
+from sentinel_fusion.train.device import pick_device, prepare_process
 from sentinel_fusion.train.encoder_files import load_encoder
 from sentinel_fusion.train.fit import FitSettings
 
@@ -43,8 +39,7 @@ def write_cell(arm: str, task_name: str, label_frac: float, name: str) -> None:
     """
     params = load_params()
     device = pick_device(params.device)
-    make_deterministic(params.finetune.threads, device)
-    keep_freed_memory()
+    prepare_process(params.finetune.threads, device)
     watch = Stopwatch(device)
     task = importlib.import_module(f"sentinel_fusion.tasks.{task_name}")
     encoder_folder = Path("models/pretrained") / arm

@@ -73,8 +73,8 @@ def _predicted(
 def _caption(params: Params) -> str:
     section = params.maps
     return (
-        f"labelled data {params.sources.labelled.source}, protocol "
-        f"{params.split.protocol}; test tiles chosen by class diversity; "
+        f"labelled data {params.sources.labelled.source}, "
+        f"{params.split.describe()}; test tiles chosen by class diversity; "
         f"{USE_TITLES[section.use]}, {100 * section.label_frac:g} % of the labels, "
         f"seed {params.seeds[0]}"
     )

@@ -8,26 +8,18 @@ from pathlib import Path
 import pandas as pd
 
 from sentinel_fusion.data.augment import build_augment
-from sentinel_fusion.data.loader import BatchLoader, TileStore
-from sentinel_fusion.data.splits import choose_tiles
+from sentinel_fusion.data.loader import TileStore
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.params import load_params
 from sentinel_fusion.train.arms import ArmConfig, build_method, trains
 from sentinel_fusion.train.checkpoint import Checkpoints, loaded_code, work_key
 from sentinel_fusion.train.cost import Stopwatch, write_cost
-from sentinel_fusion.train.device import (
-    keep_freed_memory,
-    make_deterministic,
-    pick_device,
-)
+from sentinel_fusion.train.device import pick_device, prepare_process
 from sentinel_fusion.train.encoder_files import save_encoder
-from sentinel_fusion.train.pretrain import (
-    PretrainData,
-    PretrainSettings,
-    pretrain,
-    training_gflops,
-)
+from sentinel_fusion.train.pretrain import PretrainSettings, pretrain, training_gflops
+from sentinel_fusion.train.pretrain_data import open_data
+from sentinel_fusion.train.ranks import join_ranks
 from sentinel_fusion.train.snapshots import Snapshots
 from sentinel_fusion.train.watch import CollapseAlarm
 
@@ -44,48 +36,52 @@ def main(name: str) -> None:
         name: Name of the arm.
     """
     params = load_params()
-    device = pick_device(params.device)
+    kind = pick_device(params.device)
     section = params.pretrain_settings(name)
-    make_deterministic(section.threads, device)
-    keep_freed_memory()
-    watch = Stopwatch(device)
     config = ArmConfig(**params.arm_settings(name))
+    ranks = join_ranks(kind)
+    if not (ranks.is_first or trains(config)):
+        return
+    prepare_process(section.threads, kind)
+    watch = Stopwatch(ranks.device)
     store = TileStore(Path("data/tiles/pretrain"))
-    method = build_method(config, store.normalisation).to(device)
+    method = build_method(config, store.normalisation).to(ranks.device)
     curve, cost = pd.DataFrame(columns=["epoch"]), {}
     key = work_key(
-        [asdict(config), section.model_dump(), params.precision, str(device)],
+        [asdict(config), section.model_dump(), params.precision, str(kind)],
         loaded_code(),
         [store.content_sha256.encode()],
     )
     checkpoints = Checkpoints(_SIDE_FOLDER, key, every_s=_CHECKPOINT_EVERY_S)
-    snapshot_folder = make_empty(_SNAPSHOTS / name)
     if trains(config):
         settings = PretrainSettings(
             **section.model_dump(include={f.name for f in fields(PretrainSettings)}),
             seed=params.seed,
             precision=params.precision,
         )
-        index = store.index(["tile_id", "place_id"])
-        train, val, watched = choose_tiles(index, section.val_frac, params.seed)
-        data = PretrainData(
-            loader=BatchLoader(store, config.inputs, store.normalisation, device),
-            train_rows=train,
-            val_rows=val,
-            tile_ids=index["tile_id"].to_numpy(),
-            augment=build_augment(section.augment, section.crop_px),
+        data, watched = open_data(
+            store,
+            config.inputs,
+            ranks,
+            build_augment(section.augment, section.crop_px, ranks.part),
+            val_frac=section.val_frac,
+            seed=params.seed,
         )
+        tiles = settings.batch_size // ranks.part.of
+        cost = {"gflops": training_gflops(method, data, tiles)}
         side = Checkpoints(_SIDE_FOLDER, key, every_s=0)
-        every = section.snapshot_every
-        snapshots = Snapshots(side, epochs=section.epochs, every=every)
-        alarm = CollapseAlarm(section.collapse_spread, section.collapse_rank)
-        observers = (snapshots, alarm)
-        rows = pretrain(method, data, settings, device, checkpoints, observers)
-        snapshots.write(snapshot_folder)
+        snapshots = Snapshots(side, epochs=section.epochs, every=section.snapshot_every)
+        alarm = CollapseAlarm(
+            section.collapse_spread, section.collapse_rank, section.warmup_steps
+        )
+        rows = pretrain(method, data, settings, ranks, checkpoints, (snapshots, alarm))
+        if not ranks.is_first:
+            return
+        snapshots.write(_SNAPSHOTS / name)
         curve = pd.DataFrame(rows).assign(watched=watched)
-        cost = {"gflops": training_gflops(method, data, settings.batch_size)}
     else:
         _LOG.info("%s: %s, initial weights only", name, config.method)
+        make_empty(_SNAPSHOTS / name)
     encoder = method.get_submodule("encoder")
     assert isinstance(encoder, FusedEncoder)
     folder = make_empty(Path("models/pretrained") / name)

@@ -4,13 +4,19 @@ import json
 import logging
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
-from sentinel_fusion.data.patches import read_manifest
+from sentinel_fusion.data.patches import name_some, read_manifest
 from sentinel_fusion.data.plausibility import ImplausibleUnitsError, refuse_wrong_units
-from sentinel_fusion.data.tiles import TileRules, write_tiles
+from sentinel_fusion.data.tiles import (
+    TileRules,
+    UnreadablePatchesError,
+    write_tiles,
+)
+from sentinel_fusion.data.tiling.dask_workers import ClusterError, run_on_workers
 from sentinel_fusion.params import load_params
 
 _LOG = logging.getLogger(__name__)
@@ -26,22 +32,31 @@ def main(role: str) -> None:
     patches = read_manifest(Path("data/raw") / role / "patches.csv")
     store = Path("data/tiles") / role
     shutil.rmtree(store, ignore_errors=True)
+    rules = params.tile.model_dump()
+    patience = {key: rules.pop(key) for key in ("retries", "max_unreadable_share")}
+    cluster = {key: rules.pop(key) for key in ("workers", "scheduler")}
     with tqdm(total=len(patches), unit="patch", disable=None) as bar:
-        counts = write_tiles(
-            patches,
-            store,
-            TileRules(**params.tile.model_dump()),
-            with_labels=role == "labelled",
-            progress=bar.update,
-        )
+        try:
+            counts = write_tiles(
+                patches,
+                store,
+                TileRules(**rules),
+                with_labels=role == "labelled",
+                progress=bar.update,
+                run=partial(run_on_workers, **cluster),
+                **patience,
+            )
+        except (UnreadablePatchesError, ClusterError) as error:
+            sys.exit(str(error))
+    stats = json.loads((store / "stats.json").read_text())
     try:
-        refuse_wrong_units(
-            json.loads((store / "stats.json").read_text())["bands"], store
-        )
+        refuse_wrong_units(stats["bands"], store)
     except ImplausibleUnitsError as error:
         shutil.rmtree(store)
         sys.exit(str(error))
     _LOG.info("%s tiles: %s", role, ", ".join(f"{k} {v}" for k, v in counts.items()))
+    for reason, names in stats.get("bad_patches", {}).items():
+        _LOG.info("%s %s: %s", role, reason, name_some(names))
 
 
 if __name__ == "__main__":

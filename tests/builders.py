@@ -11,7 +11,9 @@ from rasterio.errors import NotGeoreferencedWarning
 from torch import Tensor, nn
 
 from sentinel_fusion.bands import BANDS, S1_BANDS, S2_BANDS
+from sentinel_fusion.data.sources import dfc2020
 from sentinel_fusion.data.stats import Normalisation
+from sentinel_fusion.data.tiles import TileRules, write_tiles
 
 UTM = "EPSG:32632"
 DEFAULT_ORIGIN = (500_000.0, 5_300_000.0)
@@ -108,6 +110,28 @@ def write_dfc2020_patch(
         name = f"ROIs0000_{group}_{kind}_{scene}_p{patch}.tif"
         top = folder / f"ROIs0000_{group}" / f"{kind}_{suffix}"
         write_raster(top / name, pixels, crs=None)
+
+
+SMALL_TILES = TileRules(
+    size_px=8,
+    stride_px=8,
+    max_invalid_share=0.0,
+    min_label_share=0.5,
+    min_class_share=0.1,
+    shard_mib=1,
+)
+
+
+def write_labelled_store(folder: Path) -> Path:
+    """Three patches of one class each, 16 tiles a patch; classes 0, 4 and 7."""
+    for number, code in enumerate((1, 6, 10)):
+        write_dfc2020_patch(
+            folder / "raw", patch=number, size_px=32, codes=(code,), seed=number
+        )
+    patches = dfc2020.list_patches(folder / "raw", with_labels=True, block_patches=1)
+    store = folder / "tiles"
+    write_tiles(patches, store, SMALL_TILES, with_labels=True, progress=lambda: None)
+    return store
 
 
 def write_folder_scene(

@@ -105,6 +105,17 @@ def test_an_arm_without_values_of_its_own_is_pre_trained_by_the_section() -> Non
     assert params.pretrain_settings("dual_simclr") == params.pretrain
 
 
+def test_permuted_training_labels_are_part_of_what_a_figure_says(
+    tmp_path: Path,
+) -> None:
+    given = load_params(LIVE).split
+    permuted = _load_changed(tmp_path, {"split.train_labels": "permuted"}).split
+    assert given.describe() == f"protocol {given.protocol}"
+    listed = given.model_copy(update={"protocol": "C", "list": "mine"})
+    assert listed.describe() == "protocol C by list mine"
+    assert permuted.describe().endswith(", training labels permuted at random")
+
+
 def test_changed_value_is_loaded(tmp_path: Path) -> None:
     assert _load_changed(tmp_path, {"seed": 7}).seed == 7
 
@@ -168,9 +179,14 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             {"tile": 3}, r"tile must be a valid dict.*, got 3", id="number for section"
         ),
         pytest.param(
-            {"split.protocol": "C"},
-            r"split\.protocol must be 'A', 'B' or 'places', got 'C'",
+            {"split.protocol": "D"},
+            r"split\.protocol must be 'A', 'B', 'C', 'holdout' or 'places', got 'D'",
             id="word not in the list",
+        ),
+        pytest.param(
+            {"split.train_labels": "random"},
+            r"split\.train_labels must be 'given' or 'permuted', got 'random'",
+            id="labels of another kind",
         ),
         pytest.param(
             {"grid.label_fracs": [0.1, 0.5, 0.1]},
@@ -194,6 +210,26 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             {"sources.labelled.source": "folder", "split.protocol": "A"},
             "split.protocol must be places for source folder, got A",
             id="protocol of other data",
+        ),
+        pytest.param(
+            {"sources.labelled.source": "sen12ms", "split.protocol": "holdout"},
+            r"download\.sen12ms\.hold_out must be published for .*holdout; mend it",
+            id="nothing held out",
+        ),
+        pytest.param(
+            {"split.list": "mine"},
+            r"split\.list is read by split\.protocol C only, got protocol B; mend it",
+            id="list of another protocol",
+        ),
+        pytest.param(
+            {"split.list": "../mine"},
+            r"split\.list .*must match.*, got '\.\./mine'",
+            id="list outside of the folder",
+        ),
+        pytest.param(
+            {"tile.scheduler": "host:8786"},
+            r"tile\.scheduler .*must match.*, got 'host:8786'; set it with",
+            id="scheduler without a protocol",
         ),
         pytest.param(
             {"arms.mine": {**ARM, "inputs": ["s1"]}},
@@ -367,6 +403,41 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             {"maps.label_frac": 0.123},
             r"maps\.label_frac must be one of 0\.01, .*1\.0, got 0\.123; mend it",
             id="maps of a fraction that is not in the grid",
+        ),
+        pytest.param(
+            {"diagnostics.arms": ["mma", "late"]},
+            r"diagnostics\.arms must be one of .*mma.*, got 'late'; mend it",
+            id="diagnostics of an arm that is not pre-trained",
+        ),
+        pytest.param(
+            {"calibration.arms": ["nosuch"]},
+            r"calibration\.arms must be one of .*ensemble, got 'nosuch'; mend it",
+            id="unknown arm in the reliability figure",
+        ),
+        pytest.param(
+            {"calibration.label_frac": 0.123},
+            r"calibration\.label_frac must be one of 0\.01, .*1\.0, got 0\.123; mend",
+            id="calibration of a fraction that is not in the grid",
+        ),
+        pytest.param(
+            {"intervals.claims.label_frac": 0.123},
+            r"intervals\.claims\.label_frac must be one of 0\.01, .*, got 0\.123; mend",
+            id="claim of a fraction that is not in the grid",
+        ),
+        pytest.param(
+            {"intervals.claims.reference_frac": 0.123},
+            r"intervals\.claims\.reference_frac must be one of .*, got 0\.123; mend it",
+            id="claim about a reference that is not in the grid",
+        ),
+        pytest.param(
+            {"intervals.comparisons": ["everything"]},
+            r"intervals\.comparisons\.0 must be 'twin' or 'best_supervised'",
+            id="unknown comparison",
+        ),
+        pytest.param(
+            {"intervals.draws": 10},
+            r"intervals\.draws must be greater than or equal to 100, got 10",
+            id="too few draws",
         ),
         pytest.param(
             {"export.arms": ["nosuch"]},

@@ -200,6 +200,21 @@ def test_a_decoder_is_tracked_by_segmentation_alone(task: str) -> None:
     assert len(tracked) == (len(decoders) if task == "segmentation" else 0)
 
 
+def test_the_tile_stage_tracks_what_its_store_depends_on_and_not_who_writes_it() -> (
+    None
+):
+    section = yaml.safe_load((ROOT / "params.yaml").read_text())["tile"]
+    untracked = {"retries", "workers", "scheduler"}
+    tracked = {f"tile.{key}" for key in section if key not in untracked}
+    assert set(DAG["tile"]["do"]["params"]) == tracked
+
+
+@pytest.mark.parametrize("name", [n for n in DAG if "split.protocol" in str(DAG[n])])
+def test_who_shows_the_protocol_tracks_all_that_describes_it(name: str) -> None:
+    parts = {f"split.{key}" for key in ("protocol", "list", "train_labels")}
+    assert parts <= set(DAG[name]["params"])
+
+
 @pytest.mark.parametrize("file", sorted((ROOT / "stages").glob("[!_]*.py")), ids=str)
 def test_a_stage_script_is_thin(file: Path) -> None:
     code = [

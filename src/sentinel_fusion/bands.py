@@ -89,11 +89,12 @@ def encode_s1(
     Returns:
         int16 of the same shape; the rounding error is at most 0.005 dB.
     """
-    centi_db = np.rint(np.asarray(backscatter_db, np.float64) * S1_UNITS_PER_DB)
-    valid = np.isfinite(centi_db)
-    stored = np.clip(np.where(valid, centi_db, 0), S1_NAN + 1, 32767).astype(np.int16)
-    stored[~valid] = S1_NAN
-    return stored
+    centi_db = np.asarray(backscatter_db, np.float64) * S1_UNITS_PER_DB
+    missing = ~np.isfinite(centi_db)
+    np.rint(centi_db, out=centi_db)
+    np.clip(centi_db, S1_NAN + 1, 32767, out=centi_db)
+    centi_db[missing] = S1_NAN
+    return centi_db.astype(np.int16)
 
 
 def encode_s2(

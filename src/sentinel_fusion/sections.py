@@ -92,11 +92,12 @@ class Fetch(Section):
 
 
 class Sen12ms(Section):
-    """Seasons of SEN12MS to fetch; none: what lies there is used."""
+    """Seasons of SEN12MS to fetch (none: what lies there), and what is held out."""
 
     seasons: tuple[Literal["spring", "summer", "fall", "winter"], ...]
     mirrors: tuple[str, ...]
     token_variable: str
+    hold_out: Literal["none", "published"]
 
 
 class Dfc2020(Section):
@@ -153,7 +154,10 @@ class Download(Section):
 
 
 class Tile(Section):
-    """How patches become tiles; fields as ``data.tiles.TileRules``."""
+    """How patches become tiles, as ``data.tiling.rules.TileRules``, and who cuts them.
+
+    The store does not depend on ``retries``, ``workers`` and ``scheduler``.
+    """
 
     size_px: Annotated[int, Field(ge=8)]
     stride_px: Count
@@ -161,14 +165,34 @@ class Tile(Section):
     min_label_share: Annotated[float, Field(gt=0, le=1)]
     min_class_share: Share
     shard_mib: Count
+    max_unreadable_share: Share
+    retries: Annotated[int, Field(ge=0, strict=True)]
+    workers: Count
+    scheduler: Annotated[str, Field(pattern=r"^$|^[a-z]+://")]
 
 
 class Split(Section):
-    """Which places train, select and test."""
+    """Which places train, select and test, and what becomes of shared ground."""
 
-    protocol: Literal["A", "B", "places"]
+    protocol: Literal["A", "B", "C", "holdout", "places"]
+    list: Annotated[str, Field(pattern=r"^[\w.-]*$")]
     val_frac: OpenShare
     test_frac: OpenShare
+    shared_ground: Literal["refuse", "drop"]
+    pretrain_overlap: Literal["refuse", "report"]
+    train_labels: Literal["given", "permuted"]
+
+    def describe(self) -> str:
+        """What a figure of scores must say.
+
+        Returns:
+            The protocol, whose list it follows if any, and that the training labels
+            are permuted where they are.
+        """
+        permuted = ", training labels permuted at random"
+        note = permuted if self.train_labels == "permuted" else ""
+        by = f" by list {self.list}" if self.list else ""
+        return f"protocol {self.protocol}{by}{note}"
 
 
 class Pretrain(Section):
@@ -182,6 +206,7 @@ class Pretrain(Section):
     warmup_steps: Annotated[int, Field(ge=0)]
     val_frac: OpenShare
     threads: Count
+    compile: Literal["auto", "off"]
     augment: Literal["none", "d4", "crop", "d4_crop"]
     crop_px: Annotated[int, Field(ge=8)]
     snapshot_every: Count
@@ -265,10 +290,34 @@ class Grid(Section):
     arms: dict[Name, Several[Name]]
 
 
+class ClaimFracs(Section):
+    """The headline: pre-trained with the first, supervised with the second."""
+
+    label_frac: LabelFrac
+    reference_frac: LabelFrac
+
+
+class Intervals(Section):
+    """How sure the scores are, and what is compared."""
+
+    draws: Annotated[int, Field(ge=100, strict=True)]
+    confidence: OpenShare
+    comparisons: Several[Literal["twin", "best_supervised"]]
+    claims: ClaimFracs
+
+
 class DataReport(Section):
     """Figures of the tile stores."""
 
     contact_tiles: Annotated[int, Field(ge=1, le=48)]
+
+
+class Realism(Section):
+    """Comparison of generated tiles with real ones."""
+
+    real: Path
+    max_places: Count
+    max_tiles: Count
 
 
 class Maps(Section):
@@ -277,6 +326,21 @@ class Maps(Section):
     tiles: Annotated[int, Field(ge=1, le=8)]
     arms: Several[Name]
     use: Literal["finetuned", "frozen"]
+    label_frac: LabelFrac
+
+
+class Diagnostics(Section):
+    """Pre-trainings to look into."""
+
+    arms: Several[Name]
+    neighbours: Count
+
+
+class Calibration(Section):
+    """How confidence is compared with accuracy, and what the figures show."""
+
+    bins: Count
+    arms: Several[Name]
     label_frac: LabelFrac
 
 

@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 
 from sentinel_fusion.data.patches import (
+    Folders,
     MissingRastersError,
     Patch,
+    name_some,
     paired_raster,
     read_manifest,
     write_manifest,
@@ -71,3 +73,31 @@ def test_partner_that_exists_is_given_back(tmp_path: Path) -> None:
 def test_missing_partner_is_refused_with_its_path_and_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(MissingRastersError, match=r"no partner .*s2\.tif; restore"):
         paired_raster(tmp_path / "s1.tif", tmp_path / "s2.tif")
+
+
+def test_a_partner_is_found_among_the_files_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "s2.tif").touch()
+    found = Folders().partner(tmp_path / "s1.tif", tmp_path, "s2.tif")
+    assert found == tmp_path / "s2.tif"
+
+
+@pytest.mark.parametrize("folder", [".", "nowhere"])
+def test_a_partner_that_is_not_among_the_files_is_refused(
+    tmp_path: Path, folder: str
+) -> None:
+    with pytest.raises(MissingRastersError, match=r"s1\.tif has no partner .*s2\.tif;"):
+        Folders().partner(tmp_path / "s1.tif", tmp_path / folder, "s2.tif")
+
+
+def test_a_folder_is_read_once(tmp_path: Path) -> None:
+    folders = Folders()
+    assert not folders.files(tmp_path)
+    (tmp_path / "late.tif").touch()
+    assert not folders.files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(1, "0"), (10, "8, 9"), (11, "9 and 1 more")]
+)
+def test_the_first_ten_names_are_shown(count: int, text: str) -> None:
+    assert name_some([str(number) for number in range(count)]).endswith(text)

@@ -50,6 +50,21 @@ def test_reading_all_gives_the_blocks_one_behind_the_other(
 
 @settings(max_examples=25, deadline=None)
 @given(block_sizes=BLOCKS, shard_mib=st.integers(1, 3), data=st.data())
+def test_reading_a_part_gives_those_lines_of_the_items(
+    block_sizes: list[int], shard_mib: int, data: st.DataObject
+) -> None:
+    with TemporaryDirectory() as name:
+        total = _write(Path(name), block_sizes, shard_mib)
+        wanted = data.draw(st.lists(st.integers(0, total - 1), max_size=6))
+        indices, lines = np.array(wanted, np.int64), slice(3, 5)
+        reader = ShardReader(Path(name), "s1")
+        assert np.array_equal(
+            reader.read(indices, lines), reader.read(indices)[:, lines]
+        )
+
+
+@settings(max_examples=25, deadline=None)
+@given(block_sizes=BLOCKS, shard_mib=st.integers(1, 3), data=st.data())
 def test_reading_indices_gives_those_items_in_their_order(
     block_sizes: list[int], shard_mib: int, data: st.DataObject
 ) -> None:

@@ -55,7 +55,7 @@ def _split(index: pd.DataFrame, protocol: str, seed: int = 0) -> pd.Series:
     return split_places(index, protocol=protocol, val_frac=0.3, test_frac=0.3, rng=rng)
 
 
-@pytest.mark.parametrize("protocol", ["A", "B", "places"])
+@pytest.mark.parametrize("protocol", ["A", "B", "C", "places"])
 @settings(max_examples=25, deadline=None)
 @given(index=_indices(), seed=SEEDS)
 def test_no_place_is_in_two_splits(
@@ -95,6 +95,27 @@ def test_protocol_fixes_the_group_to_test_on(protocol: str, tested: str) -> None
     assert set(EIGHT_PLACES.loc[split != "test", "group"]) == set(GROUPS) - {tested}
 
 
+def test_protocol_c_stays_inside_the_larger_group() -> None:
+    split = _split(EIGHT_PLACES, "C")
+    assert set(EIGHT_PLACES.loc[split != "", "group"]) == {"test"}
+    assert set(EIGHT_PLACES.loc[split == "", "group"]) == {"validation"}
+    assert set(split) == {"train", "val", "test", ""}
+
+
+def test_protocol_c_has_the_sizes_of_copernicus_bench() -> None:
+    places = 2 * np.arange(5128) + 1
+    split = _split(_index(places.tolist(), (places % 8).tolist()), "C")
+    assert split.value_counts().to_dict() == {"train": 3156, "val": 986, "test": 986}
+
+
+def test_protocol_holdout_tests_on_what_is_held_out() -> None:
+    names = {"validation": "train", "test": "test"}
+    index = EIGHT_PLACES.assign(group=EIGHT_PLACES["group"].map(names))
+    split = _split(index, "holdout")
+    assert set(index.loc[split == "test", "group"]) == {"test"}
+    assert set(index.loc[split != "test", "group"]) == {"train"}
+
+
 def test_tiles_of_other_groups_are_left_out() -> None:
     other = EIGHT_PLACES.assign(group="folder", place_id="elsewhere").iloc[:2]
     index = pd.concat([EIGHT_PLACES, other], ignore_index=True)
@@ -123,8 +144,8 @@ def test_draw_resembles_the_classes_it_is_drawn_from(
 
 
 def test_unknown_protocol_is_refused() -> None:
-    with pytest.raises(ValueError, match="must be one of A, B, places, got 'C'"):
-        _split(EIGHT_PLACES, "C")
+    with pytest.raises(ValueError, match="one of A, B, C, holdout, places, got 'D'"):
+        _split(EIGHT_PLACES, "D")
 
 
 @pytest.mark.parametrize(("protocol", "group"), [("A", "test"), ("B", "test")])
@@ -196,12 +217,40 @@ TRAIN = pd.DataFrame({"row": np.arange(500, 540), "majority": np.arange(40) % 4}
 
 def test_order_table_holds_every_row_once_a_seed() -> None:
     table = order_table(TRAIN, [3, 5])
-    assert table.columns.tolist() == ["seed", "rank", "row"]
+    assert table.columns.tolist() == ["seed", "rank", "row", "label_row"]
     assert table["seed"].tolist() == [3] * 40 + [5] * 40
     assert table["rank"].tolist() == list(range(40)) * 2
     assert all(
         sorted(t["row"]) == TRAIN["row"].tolist() for _, t in table.groupby("seed")
     )
+
+
+def test_given_labels_are_the_tiles_own() -> None:
+    table = order_table(TRAIN, [3, 5], "given")
+    assert table["label_row"].tolist() == table["row"].tolist()
+
+
+PERMUTED = order_table(TRAIN, [3, 5], "permuted")
+
+
+def test_permuted_labels_are_those_of_the_training_tiles_each_once() -> None:
+    for _, table in PERMUTED.groupby("seed"):
+        assert sorted(table["label_row"]) == TRAIN["row"].tolist()
+        assert (table["label_row"] != table["row"]).mean() > 0.8
+
+
+def test_permuted_labels_differ_between_seeds_and_come_back() -> None:
+    first, second = (
+        t.set_index("row")["label_row"] for _, t in PERMUTED.groupby("seed")
+    )
+    assert (first.sort_index() != second.sort_index()).mean() > 0.8
+    assert order_table(TRAIN, [3, 5], "permuted").equals(PERMUTED)
+
+
+def test_subsets_are_stratified_by_the_labels_that_are_trained_with() -> None:
+    classes = TRAIN.set_index("row")["majority"]
+    for _, table in PERMUTED.groupby("seed"):
+        assert sorted(classes[table["label_row"][:4]]) == [0, 1, 2, 3]
 
 
 def test_subsets_differ_between_seeds() -> None:

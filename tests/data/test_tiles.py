@@ -8,7 +8,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from rasterio.errors import RasterioIOError
 from tests.builders import (
     DEFAULT_ORIGIN,
     UTM,
@@ -21,7 +20,11 @@ from tests.builders import (
 from sentinel_fusion.classes import CLASS_NAMES
 from sentinel_fusion.data.patches import Patch
 from sentinel_fusion.data.shards import ShardReader
-from sentinel_fusion.data.tiles import TileRules, write_tiles
+from sentinel_fusion.data.tiles import (
+    TileRules,
+    UnreadablePatchesError,
+    write_tiles,
+)
 
 RULES = TileRules(
     size_px=16,
@@ -80,8 +83,16 @@ def _write(
     rules: TileRules = RULES,
     *,
     progress: Callable[[], object] = lambda: None,
+    max_unreadable_share: float = 0.0,
 ) -> dict[str, int]:
-    return write_tiles(patches, store, rules, with_labels=True, progress=progress)
+    return write_tiles(
+        patches,
+        store,
+        rules,
+        with_labels=True,
+        progress=progress,
+        max_unreadable_share=max_unreadable_share,
+    )
 
 
 def _read(store: Path, name: str) -> np.ndarray:
@@ -145,19 +156,32 @@ def test_patches_follow_in_the_order_given(tmp_path: Path) -> None:
     assert _index(tmp_path / "store")["place_id"].str[-1].tolist() == list("cab")
 
 
-def test_high_patch_gives_the_tiles_of_all_its_reads(tmp_path: Path) -> None:
-    wide = np.arange(1100)[:, None].repeat(16, axis=1)
+def _tall_patch(folder: Path, height_px: int) -> Patch:
+    """Every optical pixel of a raster that is 16 pixels wide holds its row, from 1."""
+    wide = np.arange(height_px)[:, None].repeat(16, axis=1)
     s1, s2, label = wide[None] * [[[-0.01]]], wide[None] + 1, np.ones_like(wide)[None]
-    patch = _write_patch(
-        tmp_path / "p",
+    return _write_patch(
+        folder,
         np.concatenate([s1, s1]),
         np.repeat(s2, 13, axis=0).astype(np.uint16),
         label.astype(np.uint8),
     )
-    _write([patch], tmp_path / "store")
+
+
+def test_high_patch_gives_the_tiles_of_all_its_reads(tmp_path: Path) -> None:
+    _write([_tall_patch(tmp_path / "p", 1100)], tmp_path / "store")
     tops = _read(tmp_path / "store", "s2")[:, 0, 0, 0].tolist()
     assert tops == list(range(1, 1100 - 16 + 2, 16))
     assert _index(tmp_path / "store")["row_px"].tolist() == [top - 1 for top in tops]
+
+
+def test_high_patch_and_a_low_one_count_all_their_pixels(tmp_path: Path) -> None:
+    patches = [_tall_patch(tmp_path / "tall", 1100), _patch(tmp_path / "low", 16)]
+    _write(patches, tmp_path / "store")
+    bands = _stats(tmp_path / "store")["bands"]
+    assert isinstance(bands, dict)
+    mean = float(_read(tmp_path / "store", "s2")[..., 7].mean())
+    assert bands["s2"]["B08"]["mean"] == pytest.approx(mean)
 
 
 def test_progress_is_told_after_every_patch(tmp_path: Path) -> None:
@@ -385,12 +409,61 @@ def test_write_that_is_stopped_leaves_no_store_and_can_be_repeated(
     assert _read(tmp_path / "store", "s2")[:, 0, 0, 0].tolist() == [1000, 1001]
 
 
-def test_missing_raster_leaves_no_store(tmp_path: Path) -> None:
+def test_missing_raster_leaves_no_store_and_is_named(tmp_path: Path) -> None:
     patches = [_patch(tmp_path / name, 16) for name in "ab"]
     patches[1].s2.unlink()
-    with pytest.raises(RasterioIOError, match=r"b/s2\.tif: No such file"):
+    with pytest.raises(UnreadablePatchesError, match=r"at most 0 .* b \(s2_unread"):
         _write(patches, tmp_path / "store")
     assert not (tmp_path / "store").exists()
+
+
+def _unreadable(folder: Path, layer: str) -> Patch:
+    patch = _patch(folder, 16)
+    file = getattr(patch, layer)
+    file.write_bytes(file.read_bytes()[:100])
+    return patch
+
+
+@pytest.mark.parametrize("layer", ["s1", "s2", "label"])
+def test_unreadable_patch_is_counted_by_layer_and_named(
+    tmp_path: Path, layer: str
+) -> None:
+    patches = [_patch(tmp_path / "good", 16), _unreadable(tmp_path / "bad", layer)]
+    counts = _write(patches, tmp_path / "store", max_unreadable_share=0.5)
+    assert counts == {"accepted": 1, **NONE_REJECTED, f"{layer}_unreadable": 1}
+    assert _stats(tmp_path / "store")["bad_patches"] == {f"{layer}_unreadable": ["bad"]}
+
+
+def test_more_unreadable_patches_than_allowed_are_refused(tmp_path: Path) -> None:
+    patches = [_unreadable(tmp_path / name, "s1") for name in "abc"]
+    patches += [_patch(tmp_path / name, 16) for name in "def"]
+    with pytest.raises(UnreadablePatchesError, match=r"at most 2 .*, got 3: a .*, b"):
+        _write(patches, tmp_path / "store", max_unreadable_share=0.4)
+
+
+def test_patch_whose_lower_half_is_cut_off_leaves_no_tile(tmp_path: Path) -> None:
+    rules = replace(RULES, stride_px=400)
+    tall = _tall_patch(tmp_path / "tall", 1100)
+    good = _patch(tmp_path / "good", 16)
+    _write([good], tmp_path / "without", rules)
+    content = tall.s2.read_bytes()
+    tall.s2.write_bytes(content[: len(content) // 2])
+    _write([tall, good], tmp_path / "store", rules, max_unreadable_share=0.5)
+    without, store = (_stats(tmp_path / name) for name in ("without", "store"))
+    same = ("tiles", "bands", "content_sha256")
+    assert [without[key] for key in same] == [store[key] for key in same]
+    assert store["bad_patches"] == {"s2_unreadable": ["tall"]}
+
+
+def test_patch_with_bad_pixels_is_named_by_its_reason(tmp_path: Path) -> None:
+    patches = [_spoilt_patch(tmp_path / name, "s1", 2) for name in "ab"]
+    _write(patches, tmp_path / "store")
+    assert _stats(tmp_path / "store")["bad_patches"] == {"s1_invalid": ["a", "b"]}
+
+
+def test_patch_without_usable_labels_is_not_named(tmp_path: Path) -> None:
+    _write([_spoilt_patch(tmp_path / "p", "label", 9)], tmp_path / "store")
+    assert "bad_patches" not in _stats(tmp_path / "store")
 
 
 def test_finished_store_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -406,7 +479,8 @@ def test_small_shards_hold_what_one_large_shard_holds(tmp_path: Path) -> None:
     assert len(list(many.glob("s2-*.npy"))) == 2
     assert len(list(one.glob("s2-*.npy"))) == 1
     np.testing.assert_array_equal(_read(many, "s2"), _read(one, "s2"))
-    assert _stats(many)["content_sha256"] == _stats(one)["content_sha256"]
+    assert _stats(many)["bands"] == _stats(one)["bands"]
+    pd.testing.assert_frame_equal(_index(many), _index(one))
 
 
 def test_other_content_has_another_digest(tmp_path: Path) -> None:

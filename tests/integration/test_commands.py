@@ -14,12 +14,20 @@ from safetensors.numpy import load_file
 from tests.integration.conftest import Clone, Params, shrink
 
 pytestmark = pytest.mark.slow
-SUMMARIES = ("evaluate", "ablation", "maps", "cost", "export@dual_simclr")
+SUMMARIES = (
+    *("evaluate", "intervals", "calibration", "budget", "ablation", "maps", "cost"),
+    "report",
+    "export@dual_simclr",
+)
 """What follows from a change of the grid's scores."""
 
 
 def test_the_first_repro_leaves_metrics_and_figures(clone: Clone) -> None:
-    names = ("headline.json", "ablation.json", "scores.csv", "label_efficiency.json")
+    names = (
+        *("headline.json", "ablation.json", "scores.csv", "label_efficiency.json"),
+        *("diagnostics.json", "calibration.csv", "places.csv", "presence.csv"),
+        *("intervals.csv", "comparisons.csv", "label_saving.csv", "claims.json"),
+    )
     metrics = clone.folder / "metrics"
     figures = metrics / "figures" / "label_efficiency_single_label"
     assert all((metrics / name).stat().st_size for name in names)
@@ -48,13 +56,13 @@ def test_the_parallel_runner_in_another_clone_gives_the_same_bytes(
 
 
 def _results(clone: Clone) -> dict[tuple[str, str], str]:
-    """Stage and out -> hash in dvc.lock, without what holds seconds."""
+    """Stage and out -> hash in dvc.lock, without what holds seconds or the revision."""
     lock = yaml.safe_load((clone.folder / "dvc.lock").read_text())
     return {
         (name, out["path"]): out["md5"]
         for name, stage in lock["stages"].items()
         for out in stage["outs"]
-        if "cost" not in out["path"]
+        if "cost" not in out["path"] and not out["path"].startswith("report/")
     }
 
 
@@ -94,11 +102,30 @@ def test_editing_an_arms_block_runs_that_arm_only(clone: Clone) -> None:
     assert clone.stages_run_by("dvc", "repro") == {
         "check_params",
         "check_arms",
+        "leakage",
         "pretrain@late",
         *(f"grid_single_label@late-{frac}" for frac in ("0.5", "1.0")),
         *(f"grid_multi_label@late-{frac}" for frac in ("0.5", "1.0")),
+        "diagnostics",
         *SUMMARIES,
     }
+
+
+def test_another_probe_trains_nothing(clone: Clone) -> None:
+    clone.edit_params(lambda params: params["diagnostics"].update(neighbours=3))
+    assert clone.stages_run_by("dvc", "repro") == {
+        *("check_params", "recipe_diagnose", "diagnose@dual_simclr", "diagnostics"),
+        "report",
+    }
+
+
+def test_an_arm_that_is_diagnosed_no_more_leaves_nothing_behind(clone: Clone) -> None:
+    left = clone.folder / "runs/diagnostics/late"
+    left.mkdir()
+    clone.run("dvc", "repro", "--force", "--single-item", "diagnostics")
+    assert not left.exists()
+    found = json.loads((clone.folder / "metrics/diagnostics.json").read_text())
+    assert set(found) == {"dual_simclr"}
 
 
 def test_editing_a_methods_file_pre_trains_that_method_only(clone: Clone) -> None:
@@ -153,7 +180,9 @@ def test_a_pre_trained_encoder_is_exported_with_a_card(clone: Clone) -> None:
 
 def test_an_experiment_runs_the_headline_only(clone: Clone) -> None:
     command = ("dvc", "exp", "run", "-S", "finetune.label_frac=0.1")
-    assert clone.stages_run_by(*command) == {"check_params", "finetune", "evaluate"}
+    assert clone.stages_run_by(*command) == {
+        *("check_params", "finetune", "evaluate", "report"),
+    }
 
 
 def test_metrics_diff_shows_what_an_experiment_changed(clone: Clone) -> None:

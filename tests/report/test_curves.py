@@ -5,12 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 
 from sentinel_fusion.report.curves import (
+    FLOOR,
     arm_looks,
     draw_label_efficiency,
     save_figure,
@@ -27,8 +29,8 @@ SUMMARY = pd.DataFrame(
         "use": ["finetuned"] * 4 + ["frozen"] * 4,
         "label_frac": [0.1, 1.0] * 4,
         "mean": [0.4, 0.6, 0.5, 0.7, 0.3, 0.4, 0.5, 0.6],
-        "sd": [0.01] * 8,
-        "num_seeds": [3] * 8,
+        "low": [0.38, 0.58, 0.48, 0.68, 0.28, 0.38, 0.48, 0.58],
+        "high": [0.41, 0.61, 0.51, 0.71, 0.31, 0.41, 0.51, 0.61],
     }
 )
 PUBLISHED = pd.DataFrame(
@@ -83,6 +85,14 @@ def test_a_line_holds_an_arms_scores_against_percent() -> None:
     assert np.asarray(line.get_ydata()).tolist() == [0.5, 0.7]
 
 
+def test_error_bars_end_where_the_interval_does() -> None:
+    bars = [c for c in _draw().axes[0].containers if c.get_label() == "dual_simclr"]
+    assert isinstance(bars[0], ErrorbarContainer)
+    (lines,) = bars[0].lines[2]
+    ends = [segment[:, 1].tolist() for segment in lines.get_segments()]
+    assert ends == [pytest.approx([0.48, 0.51]), pytest.approx([0.68, 0.71])]
+
+
 def test_pre_trained_arms_are_solid_and_the_others_dashed() -> None:
     panel = _draw().axes[0]
     assert _line_of(panel, "dual_simclr").get_linestyle() == "-"
@@ -91,13 +101,43 @@ def test_pre_trained_arms_are_solid_and_the_others_dashed() -> None:
 
 def test_the_legend_lists_the_arms_drawn_in_the_order_of_all() -> None:
     legend = _draw(SUMMARY[::-1]).legends[0]
-    assert [t.get_text() for t in legend.get_texts()] == ["late", "dual_simclr"]
+    names = [t.get_text() for t in legend.get_texts()]
+    assert names == ["late", "dual_simclr", FLOOR]
 
 
 def test_an_arm_of_the_second_panel_only_is_in_the_legend() -> None:
     rows = SUMMARY[(SUMMARY["use"] == "frozen") | (SUMMARY["arm"] == "late")]
     legend = _draw(rows).legends[0]
-    assert [t.get_text() for t in legend.get_texts()] == ["late", "dual_simclr"]
+    assert [t.get_text() for t in legend.get_texts()][:2] == ["late", "dual_simclr"]
+
+
+def test_the_frozen_panel_is_shaded_up_to_the_best_random_features() -> None:
+    worse = SUMMARY[SUMMARY["arm"] == "late"].assign(
+        arm="s1", mean=0.2, low=0.1, high=0.3
+    )
+    figure = _draw(pd.concat([SUMMARY, worse]))
+    tuned, frozen = (panel.collections for panel in figure.axes)
+    (floor,) = [c for c in frozen if isinstance(c, FillBetweenPolyCollection)]
+    assert not [c for c in tuned if isinstance(c, FillBetweenPolyCollection)]
+    outline = np.asarray(floor.get_paths()[0].vertices)
+    tops = {x: outline[outline[:, 0] == x, 1].max() for x in (10, 100)}
+    assert tops == pytest.approx({10: 0.3, 100: 0.4})
+
+
+def test_the_floor_leaves_the_limits_to_the_lines() -> None:
+    figure = _draw()
+    low, high = figure.axes[1].get_ylim()
+    assert 0.2 < low < 0.29  # the lowest bar ends at 0.3 - 0.01
+    assert 0.71 < high < 0.8
+
+
+def _only_trained() -> pd.DataFrame:
+    return SUMMARY[SUMMARY["arm"] == "dual_simclr"]
+
+
+def test_without_random_features_there_is_no_floor() -> None:
+    names = [t.get_text() for t in _draw(_only_trained()).legends[0].get_texts()]
+    assert FLOOR not in names
 
 
 def test_an_arm_looks_the_same_whatever_others_are_drawn() -> None:

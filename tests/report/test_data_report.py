@@ -15,12 +15,14 @@ from sentinel_fusion.classes import CLASS_COLOURS, CLASS_NAMES, IGNORE_INDEX
 from sentinel_fusion.report.curves import save_figure
 from sentinel_fusion.report.data_report import (
     class_counts,
+    describe_places,
     draw_classes,
     draw_places,
     draw_rejected,
     summarise_data,
 )
 
+NONE_UNREADABLE = {"s1_unreadable": 0, "s2_unreadable": 0, "label_unreadable": 0}
 REASONS = {"s1_invalid": 3, "s2_invalid": 0, "patch_smaller_than_tile": 1}
 
 
@@ -87,9 +89,48 @@ def test_classes_are_counted_by_split() -> None:
 
 def test_rejections_and_rounded_band_means_are_carried_over() -> None:
     numbers = summarise_data(_index(), _stats())
-    assert numbers["rejected"] == REASONS
+    assert numbers["rejected"] == REASONS | NONE_UNREADABLE
     assert numbers["mean_s1"] == {"VV": 0.33, "VH": 0.33}
     assert list(numbers["mean_s2"]) == list(BANDS["s2"])
+
+
+def test_unreadable_patches_are_counted_where_there_are_any() -> None:
+    stats = _stats() | {"rejected": {**REASONS, "s2_unreadable": 4}}
+    rejected = summarise_data(_index(), stats)["rejected"]
+    assert rejected == REASONS | NONE_UNREADABLE | {"s2_unreadable": 4}
+
+
+def test_bad_patches_are_named_below_the_bars() -> None:
+    names = [f"fall-1-p{number}" for number in range(12)]
+    stats = _stats() | {"bad_patches": {"s1_invalid": names}}
+    figure = draw_rejected({"pretrain": stats}, caption="sen12ms")
+    words = " ".join(figure.get_supxlabel().split())
+    assert words.startswith("sen12ms; pretrain, s1 invalid: fall-1-p0, fall-1-p1,")
+    assert words.endswith("fall-1-p9 and 2 more")
+
+
+def test_a_long_caption_makes_the_figure_higher() -> None:
+    short, long = (
+        draw_rejected({"pretrain": _stats()}, caption=caption)
+        for caption in ("sen12ms", "sen12ms " * 99)
+    )
+    assert long.get_figheight() > short.get_figheight()
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("test-b12", "labelled rasters lack georeference, places are blocks of succes"),
+        ("test-3", "labelled rasters lack georeference, places are as named"),
+    ],
+)
+def test_rasters_without_georeference_are_said(place: str, expected: str) -> None:
+    index = _index().assign(crs="", place_id=place)
+    assert expected in describe_places({"pretrain": _index(), "labelled": index})
+
+
+def test_places_with_georeference_need_no_word() -> None:
+    assert describe_places({"labelled": _index()}) == ""
 
 
 def test_tiles_without_labels_have_neither_classes_nor_splits() -> None:

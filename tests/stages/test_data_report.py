@@ -16,7 +16,7 @@ SOURCE = SimpleNamespace(source="folder")
 PARAMS = SimpleNamespace(
     seed=0,
     sources=SimpleNamespace(pretrain=SOURCE, labelled=SOURCE),
-    split=SimpleNamespace(protocol="places"),
+    split=SimpleNamespace(describe=lambda: "protocol places"),
     data_report=SimpleNamespace(contact_tiles=3),
 )
 

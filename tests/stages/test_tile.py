@@ -1,6 +1,6 @@
 from pathlib import Path
-from types import SimpleNamespace
 
+import dask
 import numpy as np
 import pytest
 from stages import tile
@@ -9,7 +9,10 @@ from tests.builders import s1_pixels, write_raster, write_sen12ms_patch
 from sentinel_fusion.data.patches import write_manifest
 from sentinel_fusion.data.sources.sen12ms import list_patches
 from sentinel_fusion.data.tiles import TileRules
+from sentinel_fusion.data.tiling import block
+from sentinel_fusion.params import load_params
 
+LIVE = Path(__file__).parents[2] / "params.yaml"
 RULES = TileRules(
     size_px=16,
     stride_px=16,
@@ -20,16 +23,25 @@ RULES = TileRules(
 )
 
 
-def _tile(folder: Path, monkeypatch: pytest.MonkeyPatch, s1: np.ndarray) -> Path:
-    """Run the stage over one patch with some radar pixels; where its store lies."""
+def _tile(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, s1: np.ndarray, **values: str
+) -> Path:
+    """Run the stage over one patch with some radar pixels; where its store lies.
+
+    Without pixels the raster is no raster.
+    """
     write_sen12ms_patch(folder / "source", size_px=32)
     (patch,) = list_patches(folder / "source", with_labels=False)
-    write_raster(patch.s1, s1.astype(np.float32))
+    if s1.size:
+        write_raster(patch.s1, s1.astype(np.float32))
+    else:
+        patch.s1.write_bytes(b"cut short")
     (folder / "data/raw/pretrain").mkdir(parents=True)
     write_manifest([patch], folder / "data/raw/pretrain/patches.csv")
     monkeypatch.chdir(folder)
-    rules = SimpleNamespace(model_dump=lambda: vars(RULES))
-    params = SimpleNamespace(tile=rules)
+    params = load_params(LIVE, paths_must_exist=False)
+    section = params.tile.model_copy(update={**vars(RULES), **values})
+    params = params.model_copy(update={"tile": section})
     monkeypatch.setattr(tile, "load_params", lambda: params)
     tile.main("pretrain")
     return folder / "data/tiles/pretrain"
@@ -51,3 +63,31 @@ def test_pixels_of_a_wrong_unit_are_refused_and_leave_no_store(
     ):
         _tile(tmp_path, monkeypatch, power)
     assert not (tmp_path / "data/tiles/pretrain").exists()
+
+
+def test_unreadable_patches_end_the_stage_with_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(block, "_RETRY_AFTER_S", 0.0)
+    with pytest.raises(SystemExit, match=r"at most 0 .* spring-1-p30 \(s1_unreadable"):
+        _tile(tmp_path, monkeypatch, np.empty(0))
+
+
+def test_the_scheduler_of_the_params_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "0.1s"}),
+        pytest.raises(SystemExit, match=r"tile\.scheduler must be the address"),
+    ):
+        _tile(tmp_path, monkeypatch, s1_pixels(32), scheduler="tcp://127.0.0.1:1")
+
+
+def test_bad_patches_are_named_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    s1 = s1_pixels(32)
+    s1[0, 3, 3] = np.nan
+    _tile(tmp_path, monkeypatch, s1)
+    assert "pretrain s1_invalid: spring-1-p30" in caplog.text

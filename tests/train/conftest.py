@@ -1,36 +1,14 @@
 import pytest
 import torch
-from tests.builders import write_dfc2020_patch
+from tests.builders import SMALL_TILES, write_labelled_store
 
 from sentinel_fusion.data.loader import BatchLoader, TileStore
-from sentinel_fusion.data.sources import dfc2020
-from sentinel_fusion.data.tiles import TileRules, write_tiles
 from sentinel_fusion.train.arms import ArmConfig
-
-RULES = TileRules(
-    size_px=8,
-    stride_px=8,
-    max_invalid_share=0.0,
-    min_label_share=0.5,
-    min_class_share=0.1,
-    shard_mib=1,
-)
-CODES = (1, 6, 10)
 
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> TileStore:
-    """Three patches of one class each, 16 tiles a patch; classes 0, 4 and 7."""
-    folder = tmp_path_factory.mktemp("store")
-    for number, code in enumerate(CODES):
-        write_dfc2020_patch(
-            folder / "raw", patch=number, size_px=32, codes=(code,), seed=number
-        )
-    patches = dfc2020.list_patches(folder / "raw", with_labels=True, block_patches=1)
-    write_tiles(
-        patches, folder / "tiles", RULES, with_labels=True, progress=lambda: None
-    )
-    return TileStore(folder / "tiles")
+    return TileStore(write_labelled_store(tmp_path_factory.mktemp("store")))
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +31,6 @@ def arm() -> ArmConfig:
         inputs=("s1", "s2"),
         bands={},
         fusion="late",
-        size_px=RULES.size_px,
+        size_px=SMALL_TILES.size_px,
         seed=0,
     )

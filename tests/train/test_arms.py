@@ -70,7 +70,8 @@ def test_building_a_method_leaves_torchs_random_state_alone(arm: ArmConfig) -> N
 def test_a_method_that_scales_images_back_is_given_the_scaling(arm: ArmConfig) -> None:
     simclr = {"method": "simclr", "method_options": SIMCLR, "inputs": ("s2",)}
     method = _build(replace(arm, fusion="single", **simclr))  # type: ignore[arg-type]
-    assert method.get_buffer("sd").flatten().tolist() == NORMALISATION.sd["s2"]
+    in_reflectance = [sd / 10_000 for sd in NORMALISATION.sd["s2"]]
+    assert method.get_buffer("sd").flatten().tolist() == pytest.approx(in_reflectance)
 
 
 def test_an_encoder_for_one_size_is_given_the_tile_size(arm: ArmConfig) -> None:

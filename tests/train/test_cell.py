@@ -46,7 +46,7 @@ TASKS: list[ModuleType] = [single_label, multi_label, segmentation]
 @pytest.fixture(scope="module")
 def data(store: TileStore, loader: BatchLoader) -> CellData:
     orders = {7: TRAIN, 8: TRAIN[::-1].copy()}
-    return CellData(loader, single_label.targets(store), VAL, TEST, orders)
+    return CellData(loader, single_label.targets(store), VAL, TEST, orders, orders)
 
 
 def _of_task(data: CellData, task: ModuleType, store: TileStore) -> CellData:

@@ -21,17 +21,23 @@ RESULTS = [_result("finetuned", 0, [2, 0]), _result("frozen", 1, [1, 2])]
 def test_splits_come_back_by_name_and_seed(tmp_path: Path) -> None:
     split = pd.DataFrame({"split": ["test", "train", "", "val", "train"]})
     orders = pd.DataFrame(
-        {"seed": [0, 0, 1, 1], "rank": [0, 1, 0, 1], "row": [4, 1, 1, 4]}
+        {
+            "seed": [0, 0, 1, 1],
+            "rank": [0, 1, 0, 1],
+            "row": [4, 1, 1, 4],
+            "label_row": [4, 1, 4, 1],
+        }
     )
     for table, name in zip((split, orders), SPLIT_FILES, strict=True):
         table.to_parquet(tmp_path / name)
-    rows, by_seed = read_splits(tmp_path, (1,))
+    rows, by_seed, label_rows = read_splits(tmp_path, (1,))
     assert {n: r.tolist() for n, r in rows.items()} == {
         "train": [1, 4],
         "val": [3],
         "test": [0],
     }
     assert {seed: order.tolist() for seed, order in by_seed.items()} == {1: [1, 4]}
+    assert {seed: order.tolist() for seed, order in label_rows.items()} == {1: [4, 1]}
 
 
 def test_predictions_are_joined_to_their_tiles_by_row(tmp_path: Path) -> None:

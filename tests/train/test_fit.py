@@ -14,7 +14,7 @@ SETTINGS = FitSettings(
 )
 TARGETS = np.arange(24) % 3
 FEATURES = 3 * torch.eye(3)[torch.from_numpy(TARGETS)]
-DATA = FitData(np.arange(12), np.arange(12, 24), TARGETS)
+DATA = FitData(np.arange(12), np.arange(12), np.arange(12, 24), TARGETS)
 
 
 def _learner(seed: int = 0) -> LinearProbe:
@@ -74,7 +74,7 @@ def test_predictions_follow_the_rows_whatever_the_batch(
 
 
 def test_fewer_labels_than_a_batch_still_take_all_steps() -> None:
-    data = FitData(np.arange(3), DATA.val_rows, TARGETS)
+    data = FitData(np.arange(3), np.arange(3), DATA.val_rows, TARGETS)
     fitted = fit(_learner(), single_label, data, SETTINGS, learning_rate=0.1, seed=0)
     assert fitted.curve[-1]["step"] == SETTINGS.steps
 
@@ -82,9 +82,18 @@ def test_fewer_labels_than_a_batch_still_take_all_steps() -> None:
 def test_only_the_label_subset_is_trained_on() -> None:
     poisoned = TARGETS.copy()
     poisoned[12:] = 7
-    rows = FitData(np.arange(12), np.arange(12), poisoned)
+    rows = FitData(np.arange(12), np.arange(12), np.arange(12), poisoned)
     fitted = fit(_learner(), single_label, rows, SETTINGS, learning_rate=0.1, seed=0)
     assert fitted.val_score == 1
+
+
+def test_tiles_are_trained_with_the_labels_of_their_label_rows() -> None:
+    shifted = np.arange(12).reshape(4, 3)[:, [1, 2, 0]].ravel()  # class + 1
+    data = FitData(np.arange(12), shifted, DATA.val_rows, TARGETS)
+    learner = _learner()
+    fit(learner, single_label, data, SETTINGS, learning_rate=0.1, seed=0)
+    predicted = predict(learner, single_label, DATA.val_rows).argmax(axis=1)
+    assert (predicted != TARGETS[DATA.val_rows]).all()
 
 
 def test_a_non_finite_loss_is_refused() -> None:

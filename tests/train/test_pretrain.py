@@ -12,7 +12,9 @@ from sentinel_fusion.data.loader import Batch, BatchLoader
 from sentinel_fusion.methods.dual_simclr import DualSimCLR
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
-from sentinel_fusion.train.pretrain import PretrainData, PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain_data import PretrainData
+from sentinel_fusion.train.ranks import OneRank
 from sentinel_fusion.train.watch import Curve
 
 SETTINGS = PretrainSettings(
@@ -24,8 +26,9 @@ SETTINGS = PretrainSettings(
     warmup_steps=2,
     seed=0,
     precision="float32",
+    compile="auto",
 )
-CPU = torch.device("cpu")
+ONE = OneRank(torch.device("cpu"))
 
 
 @pytest.fixture
@@ -62,12 +65,12 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     unbroken, resumed = _build(arm), _build(arm)
-    pretrain(unbroken, data, SETTINGS, CPU, Checkpoints(tmp_path, "a", every_s=0))
+    pretrain(unbroken, data, SETTINGS, ONE, Checkpoints(tmp_path, "a", every_s=0))
     killed, checkpoints = _kill_at(data, batch=9), Checkpoints(tmp_path, "b", every_s=0)
     with pytest.raises(InterruptedRunError):
-        pretrain(resumed, killed, SETTINGS, CPU, checkpoints)
+        pretrain(resumed, killed, SETTINGS, ONE, checkpoints)
     fresh = _build(arm)
-    pretrain(fresh, data, SETTINGS, CPU, Checkpoints(tmp_path, "b", every_s=0))
+    pretrain(fresh, data, SETTINGS, ONE, Checkpoints(tmp_path, "b", every_s=0))
     expected = unbroken.state_dict()
     assert all(torch.equal(w, expected[name]) for name, w in fresh.state_dict().items())
 
@@ -76,9 +79,9 @@ def test_a_resumed_run_does_not_repeat_finished_epochs(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
-    pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
+    pretrain(_build(arm), data, SETTINGS, ONE, checkpoints)
     never = _kill_at(data, batch=0)
-    curve = pretrain(_build(arm), never, SETTINGS, CPU, checkpoints)
+    curve = pretrain(_build(arm), never, SETTINGS, ONE, checkpoints)
     assert [row["epoch"] for row in curve] == [1, 2, 3, 4]
 
 
@@ -86,7 +89,7 @@ def test_training_lowers_the_loss(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
-    curve = pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
+    curve = pretrain(_build(arm), data, SETTINGS, ONE, checkpoints)
     assert curve[-1]["loss"] < curve[0]["loss"]
 
 
@@ -94,7 +97,7 @@ def test_the_learning_rate_ends_at_zero(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
-    curve = pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
+    curve = pretrain(_build(arm), data, SETTINGS, ONE, checkpoints)
     assert curve[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
 
 
@@ -102,7 +105,7 @@ def test_every_epoch_reports_what_is_watched(
     arm: ArmConfig, data: PretrainData, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
-    curve = pretrain(_build(arm), data, SETTINGS, CPU, checkpoints)
+    curve = pretrain(_build(arm), data, SETTINGS, ONE, checkpoints)
     watched = {"retrieval_top1", "retrieval_top5", "spread", "projection_rank"}
     assert all(watched <= set(row) for row in curve)
 
@@ -112,7 +115,7 @@ def _trained(
 ) -> nn.Module:
     method = _build(arm)
     settings = replace(SETTINGS, epochs=1, micro_batch=micro_batch)
-    pretrain(method, data, settings, CPU, Checkpoints(folder, "a", every_s=60))
+    pretrain(method, data, settings, ONE, Checkpoints(folder, "a", every_s=60))
     return method
 
 
@@ -148,7 +151,7 @@ def test_observers_see_the_method_after_every_epoch(
         seen.append((curve[-1]["epoch"], float(weight.sum())))
 
     method, checkpoints = _build(arm), Checkpoints(tmp_path, "a", every_s=0)
-    pretrain(method, data, SETTINGS, CPU, checkpoints, [observe])
+    pretrain(method, data, SETTINGS, ONE, checkpoints, [observe])
     assert [epoch for epoch, _ in seen] == [1, 2, 3, 4]
     assert seen[-1][1] == float(next(method.parameters()).detach().sum())
 
@@ -167,4 +170,4 @@ def test_a_non_finite_loss_names_the_step_and_the_tiles(
 ) -> None:
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
     with pytest.raises(FloatingPointError, match=r"got inf at step 0; .*tile-\d+"):
-        pretrain(Explodes(), data, SETTINGS, CPU, checkpoints)
+        pretrain(Explodes(), data, SETTINGS, ONE, checkpoints)

@@ -10,12 +10,9 @@ from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import BatchLoader
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
-from sentinel_fusion.train.pretrain import (
-    Observer,
-    PretrainData,
-    PretrainSettings,
-    pretrain,
-)
+from sentinel_fusion.train.pretrain import Observer, PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain_data import PretrainData
+from sentinel_fusion.train.ranks import OneRank
 from sentinel_fusion.train.snapshots import (
     Snapshots,
     list_snapshots,
@@ -24,16 +21,18 @@ from sentinel_fusion.train.snapshots import (
 )
 from sentinel_fusion.train.watch import Curve
 
-CPU = torch.device("cpu")
+ONE = OneRank(torch.device("cpu"))
 EPOCHS = 3
 SETTINGS = PretrainSettings(
     epochs=EPOCHS,
     batch_size=8,
+    micro_batch=0,
     learning_rate=0.003,
     weight_decay=0.0,
     warmup_steps=2,
     seed=0,
     precision="float32",
+    compile="auto",
 )
 
 
@@ -60,7 +59,7 @@ def _train(
     arm: ArmConfig, data: PretrainData, folder: Path, *observers: Observer
 ) -> nn.Module:
     method, checkpoints = _build(arm), Checkpoints(folder, "a", every_s=0)
-    pretrain(method, data, SETTINGS, CPU, checkpoints, observers)
+    pretrain(method, data, SETTINGS, ONE, checkpoints, observers)
     return method
 
 

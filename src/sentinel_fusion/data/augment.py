@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
+
+from sentinel_fusion.data.part import WHOLE, Part
 
 _D4_ORDER = 8
 Augment = Callable[[dict[str, Tensor], torch.Generator], dict[str, Tensor]]
@@ -39,20 +41,22 @@ class Window:
 
 
 def augment_d4(
-    images: dict[str, Tensor], generator: torch.Generator
+    images: dict[str, Tensor], generator: torch.Generator, *, part: Part = WHOLE
 ) -> dict[str, Tensor]:
     """Turn and mirror each tile by a random element of the square's symmetry group.
 
     Args:
         images: Sensor -> images (B, C, H, W) with H == W.
         generator: CPU generator the elements are drawn from.
+        part: Which part of the batch the tiles are.
 
     Returns:
         Sensor -> images, tile i of every sensor moved in the same way.
     """
     first = next(iter(images.values()))
     batch_size, edge_px = len(first), first.shape[2]
-    elements = torch.randint(_D4_ORDER, (batch_size,), generator=generator)
+    drawn = torch.randint(_D4_ORDER, (part.whole(batch_size),), generator=generator)
+    elements = part.cut(drawn)
     start = edge_px**2 * torch.arange(batch_size).unsqueeze(1)
     source = (_sources(edge_px)[elements] + start).flatten().to(first.device)
     return {sensor: _gather_pixels(x, source) for sensor, x in images.items()}
@@ -150,12 +154,13 @@ class CropAugment:
         return self.then(random_crop(images, self.size_px, generator), generator)
 
 
-def build_augment(name: str, crop_px: int | None) -> Augment:
+def build_augment(name: str, crop_px: int | None, part: Part = WHOLE) -> Augment:
     """The augmentation of a name.
 
     Args:
         name: "none", "d4", "crop" or "d4_crop".
         crop_px: Edge of the window of "crop" and "d4_crop".
+        part: Which part of every batch it will get.
 
     Returns:
         The augmentation; a ``CropAugment`` for "crop" and "d4_crop".
@@ -165,14 +170,15 @@ def build_augment(name: str, crop_px: int | None) -> Augment:
     """
     if name == "none":
         return _leave
+    d4 = partial(augment_d4, part=part)
     if name == "d4":
-        return augment_d4
+        return d4
     if name not in {"crop", "d4_crop"} or crop_px is None:
         raise ValueError(
             "augment must be none, d4, or crop or d4_crop with crop_px, got "
             f"{name!r} with {crop_px}"
         )
-    return CropAugment(crop_px, _leave if name == "crop" else augment_d4)
+    return CropAugment(crop_px, _leave if name == "crop" else d4)
 
 
 def _leave(images: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:

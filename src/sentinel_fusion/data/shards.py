@@ -1,6 +1,7 @@
 """Append arrays to .npy shards of bounded size; memory stays one tile block flat."""
 
 import mmap
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,24 @@ import numpy as np
 from jaxtyping import Integer, Shaped
 
 _MIB = 2**20
+_WHOLE = slice(None)
+
+
+def items_per_shard(
+    item_shape: tuple[int, ...], dtype: type[np.generic], shard_mib: int
+) -> int:
+    """How many items fill a shard.
+
+    Args:
+        item_shape: Shape of one item, without the leading axis.
+        dtype: Type of the stored numbers.
+        shard_mib: Size that no shard exceeds, unless one item does.
+
+    Returns:
+        A number, at least 1.
+    """
+    item_bytes = int(np.prod(item_shape)) * np.dtype(dtype).itemsize
+    return max(1, shard_mib * _MIB // item_bytes)
 
 
 class ShardWriter:
@@ -40,8 +59,8 @@ class ShardWriter:
         self._prefix = prefix
         self._item_shape = item_shape
         self._dtype = np.dtype(dtype)
-        item_bytes = int(np.prod(item_shape)) * self._dtype.itemsize
-        self.items_per_shard = max(1, shard_mib * _MIB // item_bytes)
+        self._item_bytes = int(np.prod(item_shape)) * self._dtype.itemsize
+        self.items_per_shard = items_per_shard(item_shape, dtype, shard_mib)
         self._shard = -1
         self._length = 0
         self._file: BinaryIO | None = None
@@ -71,6 +90,28 @@ class ShardWriter:
             self._length += len(block)
             start += len(block)
 
+    def __len__(self) -> int:
+        """Number of items written."""
+        return max(0, self._shard) * self.items_per_shard + self._length
+
+    def rewind(self, length: int) -> None:
+        """Forget the items behind the first ones.
+
+        Args:
+            length: Items to keep, no more than were written.
+        """
+        self.close()
+        shards = -(-length // self.items_per_shard)
+        for number in range(shards, self._shard + 1):
+            self._path(number).unlink()
+        self._shard, self._length = shards - 1, 0
+        if shards:
+            self._length = length - self._shard * self.items_per_shard
+            self._file = self._path(self._shard).open("r+b")
+            self._write_header(self._file)
+            self._file.truncate(self._file.tell() + self._length * self._item_bytes)
+            self._file.seek(0, os.SEEK_END)
+
     def close(self) -> None:
         """Write the open shard's length into its header and close it."""
         if self._file is not None:
@@ -83,9 +124,11 @@ class ShardWriter:
         self.close()
         self._shard += 1
         self._length = 0
-        path = self._folder / f"{self._prefix}-{self._shard:05d}.npy"
-        self._file = path.open("wb")
+        self._file = self._path(self._shard).open("wb")
         self._write_header(self._file)
+
+    def _path(self, shard: int) -> Path:
+        return self._folder / f"{self._prefix}-{shard:05d}.npy"
 
     def _write_header(self, file: BinaryIO) -> None:
         # numpy pads the header for growth of the first axis, so that its length does
@@ -165,19 +208,21 @@ class ShardReader:
         return zip(shard_of.tolist(), inside.tolist(), strict=True)
 
     def read(
-        self, indices: Integer[np.ndarray, " items"]
+        self, indices: Integer[np.ndarray, " items"], part: slice = _WHOLE
     ) -> Shaped[np.ndarray, "items ..."]:
         """Copy items out of the shards.
 
         Args:
             indices: Positions over all shards.
+            part: What is wanted of each item's first axis; no more is read.
 
         Returns:
             The items in the order of ``indices``.
         """
-        items = np.empty((len(indices), *self.item_shape), self.dtype)
+        first = self.shards[0][:0, part]
+        items = np.empty((len(indices), *first.shape[1:]), self.dtype)
         for item, (shard, position) in zip(items, self.locate(indices), strict=True):
-            item[...] = self.shards[shard][position]
+            item[...] = self.shards[shard][position, part]
         return items
 
     def will_need(self, indices: Integer[np.ndarray, " items"], rows: slice) -> None:

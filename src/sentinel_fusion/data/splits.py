@@ -12,9 +12,19 @@ import pandas as pd
 from jaxtyping import Bool, Integer, Shaped
 
 _LOG = logging.getLogger(__name__)
-PROTOCOLS = {"A": ("validation", "test"), "B": ("test", "validation"), "places": None}
-"""Protocol -> the DFC2020 group to train on and the one to test on; A as P2 and most
-reproductions, B as P1, "places" splits any data by place."""
+PROTOCOLS = {
+    "A": ("validation", "test"),
+    "B": ("test", "validation"),
+    "C": ("test", "test"),
+    "holdout": ("train", "test"),
+    "places": None,
+}
+"""Protocol -> the group to train on and the one to test on: A as P2 and most
+reproductions of DFC2020, B as P1, C inside its larger group as Copernicus-Bench,
+"holdout" by the published scenes of SEN12MS; "places" splits any data by place."""
+COPERNICUS_PATCHES = {"train": 3156, "val": 986, "test": 986}
+"""Patches of protocol C where no list names them; Copernicus-Bench, arXiv 2503.11849.
+"""
 _CANDIDATES = 200
 
 
@@ -34,7 +44,8 @@ def split_places(
     Args:
         index: One row a tile with "place_id", "group" and "majority".
         protocol: A key of ``PROTOCOLS``.
-        val_frac: Share of the training places to hold out for selection, in (0, 1).
+        val_frac: Share of the training places to hold out for selection, in (0, 1);
+            protocol C has its own.
         test_frac: Share of all places to test on; used by protocol "places" only.
         rng: Source of the draw.
 
@@ -49,31 +60,63 @@ def split_places(
         raise ValueError(
             f"split.protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}"
         )
+    if protocol == "C":
+        test_frac, val_frac = _copernicus_fracs()
+    is_train, is_test = _sides(index, protocol, test_frac, rng)
     split = pd.Series("", index=index.index, name="split")
-    groups = PROTOCOLS[protocol]
-    if groups is None:
-        test = _draw_places(index, test_frac, rng, "test")
-        is_test = index["place_id"].isin(test)
-        is_train = ~is_test
-    else:
-        is_train, is_test = (index["group"] == group for group in groups)
-        for group, rows in zip(groups, (is_train, is_test), strict=True):
-            if not rows.any():
-                present = ", ".join(sorted(index["group"].unique()))
-                raise ValueError(
-                    f"split.protocol {protocol} needs tiles of group {group!r}, got "
-                    f"only {present}; set split.protocol to places"
-                )
     split[is_test] = "test"
     split[is_train] = "train"
-    val = _draw_places(index[is_train], val_frac, rng, "val")
+    val = draw_places(index[is_train], val_frac, rng, "val")
     split[is_train & index["place_id"].isin(val)] = "val"
     return split
 
 
-def _draw_places(
+def _sides(
+    index: pd.DataFrame, protocol: str, test_frac: float, rng: np.random.Generator
+) -> tuple[pd.Series, pd.Series]:
+    """What to train and select on, and what to test on."""
+    groups = PROTOCOLS[protocol] or (None, None)
+    masks = []
+    for group in groups:
+        rows = index["group"] == group if group else index["place_id"].notna()
+        if not rows.any():
+            present = ", ".join(sorted(index["group"].unique()))
+            raise ValueError(
+                f"split.protocol {protocol} needs tiles of group {group!r}, got "
+                f"only {present}; set split.protocol to places"
+            )
+        masks.append(rows)
+    if groups[0] != groups[1]:
+        return masks[0], masks[1]
+    test = draw_places(index[masks[0]], test_frac, rng, "test")
+    is_drawn = index["place_id"].isin(test)
+    return masks[0] & ~is_drawn, masks[0] & is_drawn
+
+
+def _copernicus_fracs() -> tuple[float, float]:
+    """Share of the places to test on, and of the others to select on."""
+    patches = COPERNICUS_PATCHES
+    rest = patches["train"] + patches["val"]
+    return patches["test"] / (rest + patches["test"]), patches["val"] / rest
+
+
+def draw_places(
     rows: pd.DataFrame, share: float, rng: np.random.Generator, name: str
 ) -> list[str]:
+    """Places whose class mix resembles that of all.
+
+    Args:
+        rows: One row a tile with "place_id" and "majority".
+        share: Share of the places to draw, in (0, 1).
+        rng: Source of the draw.
+        name: Split they are for, for the message.
+
+    Returns:
+        Ids of the places; at least one, and one is left.
+
+    Raises:
+        ValueError: If there are fewer than 2 places.
+    """
     mix = pd.crosstab(rows["place_id"], rows["majority"])
     if len(mix) < 2:
         raise ValueError(
@@ -133,26 +176,39 @@ def subset_size(label_frac: float, num_tiles: int) -> int:
     return max(1, round(label_frac * num_tiles))
 
 
-def order_table(train: pd.DataFrame, seeds: Sequence[int]) -> pd.DataFrame:
+def order_table(
+    train: pd.DataFrame, seeds: Sequence[int], labels: str = "given"
+) -> pd.DataFrame:
     """The label order of every seed, as the split stage writes it.
+
+    With permuted labels every training tile gets the label of another, drawn anew for
+    each seed: a control, in which there is nothing to learn.
 
     Args:
         train: Training rows with "row" and "majority".
         seeds: One permutation each.
+        labels: "given" or "permuted".
 
     Returns:
-        Columns "seed", "rank" and "row", sorted by seed and rank.
+        Columns "seed", "rank", "row" and "label_row", the tile whose label the tile of
+        "row" is trained with; sorted by seed and rank.
     """
     classes: Shaped[np.ndarray, " tiles"] = train["majority"].to_numpy()
+    rows = train["row"].to_numpy()
     orders = []
     for seed in seeds:
-        order = label_order(classes, np.random.default_rng([seed, len(train)]))
+        source = np.arange(len(rows))
+        if labels == "permuted":
+            source = np.random.default_rng([seed, len(rows), 1]).permutation(source)
+        rng = np.random.default_rng([seed, len(rows)])
+        order = label_order(classes[source], rng)
         orders.append(
             pd.DataFrame(
                 {
                     "seed": seed,
                     "rank": np.arange(len(order)),
-                    "row": train["row"].to_numpy()[order],
+                    "row": rows[order],
+                    "label_row": rows[source[order]],
                 }
             )
         )

@@ -9,12 +9,15 @@ from sentinel_fusion.bands import BANDS, S1_NAN, S1_UNITS_PER_DB, S2_NODATA
 
 _CODES = 65536
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
-_OFFSETS = {"s1": -S1_NAN, "s2": 0}
 _UNITS = {"s1": S1_UNITS_PER_DB, "s2": 1}
 
 
 class BandHistograms:
-    """Counts of every stored integer by band, without unmeasured pixels."""
+    """Counts of every stored integer by band, without unmeasured pixels.
+
+    Attributes:
+        counts: A row a band, a column a stored integer taken as uint16.
+    """
 
     def __init__(self, sensor: str) -> None:
         """Start with empty counts.
@@ -23,7 +26,9 @@ class BandHistograms:
             sensor: "s1" or "s2".
         """
         self._sensor = sensor
-        self._counts = np.zeros((len(BANDS[sensor]), _CODES), np.int64)
+        self.counts: Integer[np.ndarray, "bands 65536"] = np.zeros(
+            (len(BANDS[sensor]), _CODES), np.int64
+        )
 
     def add(self, tiles: Integer[np.ndarray, "tiles rows cols bands"]) -> None:
         """Count the pixels of stored tiles.
@@ -31,14 +36,16 @@ class BandHistograms:
         Args:
             tiles: Tiles as stored, int16 for S1 and uint16 for S2.
         """
-        pixels = tiles.reshape(-1, tiles.shape[-1])
-        if self._sensor == "s2":
-            pixels = pixels[(pixels != S2_NODATA).any(axis=1)]
-        codes = pixels.astype(np.int32) + _OFFSETS[self._sensor]
-        for band, counts in enumerate(self._counts):
-            counts += np.bincount(codes[:, band], minlength=_CODES)
+        pixels = tiles.reshape(-1, tiles.shape[-1]).view(np.uint16)
+        found = [np.bincount(pixels[:, band]) for band in range(pixels.shape[1])]
+        missing = 0
+        if self._sensor == "s2" and found[0].size and found[0][S2_NODATA]:
+            missing = int((pixels == S2_NODATA).all(axis=1).sum())
+        for counts, values in zip(self.counts, found, strict=True):
+            counts[: len(values)] += values
+            counts[S2_NODATA] -= missing
         if self._sensor == "s1":
-            self._counts[:, 0] = 0
+            self.counts[:, S1_NAN] = 0
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Mean, standard deviation and percentiles by band.
@@ -46,12 +53,13 @@ class BandHistograms:
         Returns:
             Band name -> "mean", "sd", "p1" .. "p99" in dB or reflectance x 10000.
         """
-        offset, unit = _OFFSETS[self._sensor], _UNITS[self._sensor]
-        values = (np.arange(_CODES) - offset) / unit
-        names = BANDS[self._sensor]
+        # S1 is signed: its lower half stands behind its upper half
+        first = S1_NAN if self._sensor == "s1" else 0
+        values = np.arange(first, first + _CODES) / _UNITS[self._sensor]
+        ordered = np.roll(self.counts, -first, axis=1)
         return {
             name: _summarise(values, counts, name)
-            for name, counts in zip(names, self._counts, strict=True)
+            for name, counts in zip(BANDS[self._sensor], ordered, strict=True)
         }
 
 

@@ -11,6 +11,8 @@ from kornia import augmentation
 from kornia.geometry.transform import remap
 from torch import Tensor
 
+from sentinel_fusion.data.part import WHOLE, Part
+
 VIEWS = ("colour", "bands")
 COLOUR_CHANNELS = 3
 JITTER_PROBABILITY = 0.8
@@ -70,7 +72,9 @@ class RandomViews:
 
     @torch.no_grad()
     def draw(
-        self, reflectance: Float[Tensor, "batch bands height width"]
+        self,
+        reflectance: Float[Tensor, "batch bands height width"],
+        part: Part = WHOLE,
     ) -> Float[Tensor, "batch bands height width"]:
         """One view of every image: crop, flips, jitter, blur, in this order.
 
@@ -81,6 +85,7 @@ class RandomViews:
             reflectance: Top-of-atmosphere reflectance, 0 to 1; kornia's jitter is made
                 for this range, so brighter pixels such as cloud are cut to 1. Bands in
                 the order red, green, blue for "colour".
+            part: Which part of the batch the images are.
 
         Returns:
             Images of the same size within 0 and 1, channels last in memory.
@@ -94,11 +99,11 @@ class RandomViews:
                 f"B02, got {reflectance.shape[1]}"
             )
         with torch.autocast(reflectance.device.type, enabled=False):
-            images = self._crop(reflectance.clamp(0, 1))
+            images = self._crop(reflectance.clamp(0, 1), part)
             if self.kind == "colour":
-                self._distort_colours(images)
+                self._distort_colours(images, part)
             else:
-                images = jitter_bands(images, strength=self.jitter_strength)
+                images = jitter_bands(images, strength=self.jitter_strength, part=part)
             kernel = blur_kernel(min(images.shape[2:]))
             blur = augmentation.RandomGaussianBlur(
                 (kernel, kernel),
@@ -106,24 +111,22 @@ class RandomViews:
                 separable=kernel > _SMALL_KERNEL,
                 p=BLUR_PROBABILITY,
             )
-            _change_some(images, blur)
+            _change_some(images, blur, part)
         # rounding of the blur's weights can lead just beyond the limits
         return images.clamp_(0, 1).contiguous(memory_format=torch.channels_last)
 
-    def _crop(self, images: Tensor) -> Tensor:
+    def _crop(self, images: Tensor, part: Part) -> Tensor:
         # kornia's layer cuts and scales one image after another; this is what it gives
         size = (images.shape[2], images.shape[3])
-        crop = augmentation.RandomResizedCrop(size, scale=(self.min_crop_share, 1.0))
-        corners = crop.forward_parameters(images.shape)["src"]  # (B, 4, 2), x first
-        mirror = augmentation.RandomHorizontalFlip(p=0.5)
-        turn_over = augmentation.RandomVerticalFlip(p=0.5)
-        x, y = (
-            _sampled(corners[:, 0, axis], corners[:, 2, axis], edge_px, flip)
-            for axis, edge_px, flip in (
-                (0, size[1], mirror.forward_parameters(images.shape)["batch_prob"]),
-                (1, size[0], turn_over.forward_parameters(images.shape)["batch_prob"]),
-            )
+        layers = (
+            augmentation.RandomResizedCrop(size, scale=(self.min_crop_share, 1.0)),
+            augmentation.RandomHorizontalFlip(p=0.5),
+            augmentation.RandomVerticalFlip(p=0.5),
         )
+        crop, mirror, turn = (_drawn(layer, images, part) for layer in layers)
+        first, last = crop["src"][:, 0], crop["src"][:, 2]  # (B, 2), x before y
+        x = _sampled(first[:, 0], last[:, 0], mirror["batch_prob"], size[1])
+        y = _sampled(first[:, 1], last[:, 1], turn["batch_prob"], size[0])
         return remap(
             images,
             x[:, None, :].expand(-1, *size).to(images.device),
@@ -132,20 +135,29 @@ class RandomViews:
             align_corners=True,
         )
 
-    def _distort_colours(self, images: Tensor) -> None:
+    def _distort_colours(self, images: Tensor, part: Part) -> None:
         strong, weak = STRONG * self.jitter_strength, WEAK * self.jitter_strength
         jitter = augmentation.ColorJitter(
             strong, strong, strong, weak, p=JITTER_PROBABILITY
         )
-        _change_some(images, jitter)
-        _change_some(images, augmentation.RandomGrayscale(p=GRAYSCALE_PROBABILITY))
+        _change_some(images, jitter, part)
+        greyscale = augmentation.RandomGrayscale(p=GRAYSCALE_PROBABILITY)
+        _change_some(images, greyscale, part)
+
+
+def _drawn(
+    layer: augmentation.AugmentationBase2D, images: Tensor, part: Part
+) -> dict[str, Tensor]:
+    """What a kornia layer draws for these images."""
+    drawn = layer.forward_parameters((part.whole(len(images)), *images.shape[1:]))
+    return {k: x if k in _OF_THE_BATCH else part.cut(x) for k, x in drawn.items()}
 
 
 def _sampled(
     first: Float[Tensor, " batch"],
     last: Float[Tensor, " batch"],
-    edge_px: int,
     flip: Float[Tensor, " batch"],
+    edge_px: int,
 ) -> Float[Tensor, "batch edge_px"]:
     """Where along an axis a crop is read, at the centres of the pixels it becomes."""
     first, last, flip = first[:, None], last[:, None], flip[:, None]
@@ -156,13 +168,13 @@ def _sampled(
 
 
 def _change_some(
-    images: Tensor, layer: augmentation.IntensityAugmentationBase2D
+    images: Tensor, layer: augmentation.IntensityAugmentationBase2D, part: Part
 ) -> None:
     """Change, in place, the images that a kornia layer chooses.
 
     The layer itself changes all of them and then keeps some.
     """
-    drawn = layer.forward_parameters(images.shape)
+    drawn = _drawn(layer, images, part)
     chosen = (drawn["batch_prob"] > 0.5).nonzero().squeeze(1)
     if len(chosen) == 0:
         return
@@ -184,7 +196,10 @@ def blur_kernel(edge_px: int) -> int:
 
 
 def jitter_bands(
-    images: Float[Tensor, "batch bands height width"], *, strength: float
+    images: Float[Tensor, "batch bands height width"],
+    *,
+    strength: float,
+    part: Part = WHOLE,
 ) -> Float[Tensor, "batch bands height width"]:
     """Distort each band by itself, and the brightness of all bands together.
 
@@ -197,17 +212,18 @@ def jitter_bands(
         images: Reflectance.
         strength: 1 lets brightness and gain differ from 1 by up to ``STRONG`` and the
             offset from 0 by up to ``WEAK``; 0 changes nothing.
+        part: Which part of the batch the images are.
 
     Returns:
         Reflectance within 0 and 1, some images as they were.
     """
-    batch, bands = images.shape[:2]
+    batch, bands = part.whole(len(images)), images.shape[1]
     chosen = torch.rand(batch, 1, 1, 1) < JITTER_PROBABILITY
     brightness = 1 + strength * chosen * _uniform((batch, 1), STRONG)
     gain = 1 + strength * chosen * _uniform((batch, bands), STRONG)
     offset = strength * chosen * _uniform((batch, bands), WEAK)
-    scale = (brightness * gain).to(images.device)
-    shift = (brightness * (1 + offset - gain)).to(images.device)
+    scale = part.cut(brightness * gain).to(images.device)
+    shift = part.cut(brightness * (1 + offset - gain)).to(images.device)
     level = images.mean(dim=(2, 3), keepdim=True)
     return torch.addcmul(shift * level, scale, images).clamp_(0, 1)
 

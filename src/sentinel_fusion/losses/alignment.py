@@ -7,6 +7,8 @@ Source: Windsor et al. 2021, arXiv 2107.06652;
     is padded around one of them or cropped off the other.
 """
 
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -146,6 +148,7 @@ def alignment_loss(
     temperature: float,
     search: str,
     margin_px: int,
+    rows: slice | None = None,
 ) -> Float[Tensor, ""]:
     """InfoNCE of paired maps: map i of ``maps1`` and map i of ``maps2`` are positives.
 
@@ -155,15 +158,21 @@ def alignment_loss(
         temperature: Divisor of the similarities, > 0; 0.005 in the published script.
         search: How translations are searched, see ``translation_similarity``.
         margin_px: Largest translation, in map pixels.
+        rows: Maps of each sensor that are compared with all of the other, all by
+            default. Where the maps are gathered from several processes, each one's own,
+            as many as any other's: the mean over the processes is the whole batch's.
 
     Returns:
-        Mean over both directions and all maps.
+        Mean over both directions and the maps of ``rows``.
     """
     check_alignment_options(temperature=temperature, search=search, margin_px=margin_px)
-    similarity = translation_similarity(
-        maps1, maps2, search=search, margin_px=margin_px
-    )
-    return info_nce(similarity, temperature=temperature)
+    compare = partial(translation_similarity, search=search, margin_px=margin_px)
+    if rows is None:
+        return info_nce(compare(maps1, maps2), temperature=temperature)
+    own = torch.arange(len(maps1), device=maps1.device)[rows]
+    there = compare(maps1[rows], maps2) / temperature  # (rows, N)
+    back = compare(maps1, maps2[rows]).T / temperature
+    return (F.cross_entropy(there, own) + F.cross_entropy(back, own)) / 2
 
 
 def _check_search(search: str, margin_px: int) -> None:

@@ -88,18 +88,28 @@ class DualSimCLR(nn.Module):
         return self.project(images)
 
     def pair_loss(
-        self, z1: Float[Tensor, "batch dim"], z2: Float[Tensor, "batch dim"]
+        self,
+        z1: Float[Tensor, "batch dim"],
+        z2: Float[Tensor, "batch dim"],
+        rows: slice | None = None,
     ) -> Float[Tensor, ""]:
         """NT-Xent of paired projections.
 
         Args:
             z1: Projections of the first sensor, as ``encode_pairs`` gives them.
             z2: Projections of the second.
+            rows: Tiles whose vectors are anchors, all by default.
 
         Returns:
-            Mean over both sensors and all tiles.
+            Mean over both sensors and the tiles of ``rows``.
         """
-        return nt_xent(z1, z2, temperature=self._temperature, negatives=self._negatives)
+        return nt_xent(
+            z1,
+            z2,
+            temperature=self._temperature,
+            negatives=self._negatives,
+            rows=rows,
+        )
 
     def training_loss(
         self, images: dict[str, Float[Tensor, "batch bands height width"]]

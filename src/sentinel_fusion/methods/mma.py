@@ -97,15 +97,17 @@ class MMA(nn.Module):
         self,
         maps1: Float[Tensor, "batch channels rows cols"],
         maps2: Float[Tensor, "batch channels rows cols"],
+        rows: slice | None = None,
     ) -> Float[Tensor, ""]:
         """Alignment loss of paired maps.
 
         Args:
             maps1: Maps of the first sensor, as ``encode_pairs`` gives them.
             maps2: Maps of the second.
+            rows: Tiles whose maps look for their other one, all by default.
 
         Returns:
-            Mean over both directions and all tiles.
+            Mean over both directions and the tiles of ``rows``.
         """
         return alignment_loss(
             maps1,
@@ -113,6 +115,7 @@ class MMA(nn.Module):
             temperature=self._temperature,
             search=self._search,
             margin_px=self._margin_px,
+            rows=rows,
         )
 
     def training_loss(

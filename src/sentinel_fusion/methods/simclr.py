@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sentinel_fusion.bands import band_indices
+from sentinel_fusion.data.part import WHOLE, Part
 from sentinel_fusion.data.stats import Normalisation
 from sentinel_fusion.data.views import RandomViews
 from sentinel_fusion.losses.nt_xent import check_nt_xent_options, nt_xent
@@ -25,10 +26,16 @@ WATCH_SEED = 0
 
 
 class SimCLR(nn.Module):
-    """One encoder and one projection head under NT-Xent of two random views."""
+    """One encoder and one projection head under NT-Xent of two random views.
+
+    Attributes:
+        part: Which part of every batch ``encode_pairs`` gets; set by who trains.
+        rows_a_tile: Images of a tile that the encoder sees in one pass.
+    """
 
     mean: Tensor
     sd: Tensor
+    rows_a_tile = 2
 
     def __init__(
         self,
@@ -61,6 +68,7 @@ class SimCLR(nn.Module):
         _check_encoder(encoder, views)
         self.encoder = encoder
         self.head = projection_head(encoder.num_features, projection_dim)
+        self.part = WHOLE
         self._views = views
         self._temperature = temperature
         self._negatives = negatives
@@ -90,7 +98,7 @@ class SimCLR(nn.Module):
         with torch.random.fork_rng(devices=[]):
             # not torch.manual_seed, which seeds the accelerator's state as well
             torch.default_generator.manual_seed(WATCH_SEED)
-            views = self._two_views(images)
+            views = self._two_views(images, WHOLE)
         return self._project(views)
 
     def encode_pairs(
@@ -104,21 +112,31 @@ class SimCLR(nn.Module):
         Returns:
             Projections of both views, which are drawn from torch's global state.
         """
-        return self._project(self._two_views(images))
+        return self._project(self._two_views(images, self.part))
 
     def pair_loss(
-        self, z1: Float[Tensor, "batch dim"], z2: Float[Tensor, "batch dim"]
+        self,
+        z1: Float[Tensor, "batch dim"],
+        z2: Float[Tensor, "batch dim"],
+        rows: slice | None = None,
     ) -> Float[Tensor, ""]:
         """NT-Xent of paired projections.
 
         Args:
             z1: Projections of the first views, as ``encode_pairs`` gives them.
             z2: Projections of the second.
+            rows: Tiles whose vectors are anchors, all by default.
 
         Returns:
-            Mean over both views and all tiles.
+            Mean over both views and the tiles of ``rows``.
         """
-        return nt_xent(z1, z2, temperature=self._temperature, negatives=self._negatives)
+        return nt_xent(
+            z1,
+            z2,
+            temperature=self._temperature,
+            negatives=self._negatives,
+            rows=rows,
+        )
 
     def training_loss(
         self, images: dict[str, Float[Tensor, "batch bands height width"]]
@@ -134,11 +152,11 @@ class SimCLR(nn.Module):
         return self.pair_loss(*self.encode_pairs(images))
 
     def _two_views(
-        self, images: dict[str, Tensor]
+        self, images: dict[str, Tensor], part: Part
     ) -> Float[Tensor, "twice channels height width"]:
         chosen = self.encoder.views({SENSOR: images[SENSOR]})[SENSOR]
         reflectance = torch.addcmul(self.mean, chosen, self.sd)
-        views = torch.cat([self._views.draw(reflectance) for _ in range(2)])
+        views = torch.cat([self._views.draw(reflectance, part) for _ in range(2)])
         return views.sub_(self.mean).div_(self.sd)
 
     def _project(

@@ -21,7 +21,8 @@ from sentinel_fusion.classes import (
     IGNORE_INDEX,
     NUM_CLASSES,
 )
-from sentinel_fusion.data.patches import SEASONS, UNKNOWN_SEASON
+from sentinel_fusion.data.patches import SEASONS, UNKNOWN_SEASON, name_some
+from sentinel_fusion.data.tiling.rules import UNREADABLE
 from sentinel_fusion.report.captions import wrap_caption
 
 SPLITS = {"train": "train", "val": "val", "test": "test", "": "unused"}
@@ -31,6 +32,7 @@ SPLIT_COLOURS = dict(
 )
 _PLAIN = "#666666"
 _PAD_IN = 0.08
+_LINE_IN = 0.15
 
 
 def summarise_data(index: pd.DataFrame, stats: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,16 +45,16 @@ def summarise_data(index: pd.DataFrame, stats: Mapping[str, Any]) -> dict[str, A
 
     Returns:
         "tiles", "places", "georeferenced" (1 where every tile has a CRS, else 0), tiles
-        by "seasons" and by reason under "rejected", "mean_s1" in dB and "mean_s2" in
-        reflectance x 10000 by band; with labels also tiles by "classes" (their
-        majority), with splits "tiles", "places" and classes of each under "splits".
-        Names of classes, seasons and splits are always the same, counts may be 0.
+        by "seasons", tiles or patches by reason under "rejected", "mean_s1" in dB and
+        "mean_s2" in reflectance x 10000 by band; with labels also tiles by "classes"
+        (their majority), with splits "tiles", "places" and classes of each under
+        "splits". Names are always the same, counts may be 0.
     """
     numbers: dict[str, Any] = {
         **_counts(index),
         "georeferenced": int((index["crs"] != "").all()),
         "seasons": _season_counts(index["season"]).to_dict(),
-        "rejected": dict(stats["rejected"]),
+        "rejected": {**stats["rejected"], **_unreadable(stats)},
     }
     for sensor, bands in stats["bands"].items():
         means = {name: round(band["mean"], 2) for name, band in bands.items()}
@@ -66,6 +68,11 @@ def summarise_data(index: pd.DataFrame, stats: Mapping[str, Any]) -> dict[str, A
             for name, rows in parts.items()
         }
     return numbers
+
+
+def _unreadable(stats: Mapping[str, Any]) -> dict[str, int]:
+    """A store counts these reasons only where it had them."""
+    return {reason: stats["rejected"].get(reason, 0) for reason in UNREADABLE.values()}
 
 
 def _counts(index: pd.DataFrame) -> dict[str, int]:
@@ -89,6 +96,25 @@ def class_counts(majority: pd.Series) -> pd.Series:
     labelled = majority[majority != IGNORE_INDEX]
     counts = np.bincount(labelled.to_numpy(np.int64), minlength=NUM_CLASSES)
     return pd.Series(counts, index=list(CLASS_NAMES))
+
+
+def describe_places(indices: Mapping[str, pd.DataFrame]) -> str:
+    """What a reader must know of places that cannot be told on a map.
+
+    Args:
+        indices: Role -> index with "place_id" and "crs".
+
+    Returns:
+        A note for captions; "" where every raster has its georeference.
+    """
+    notes = []
+    for role, index in indices.items():
+        lacks = index["crs"] == ""
+        blocks = index.loc[lacks, "place_id"].str.fullmatch(r".*-b\d+").any()
+        if lacks.any():
+            what = "blocks of successive patch numbers" if blocks else "as named"
+            notes.append(f"; {role} rasters lack georeference, places are {what}")
+    return "".join(notes)
 
 
 def draw_classes(index: pd.DataFrame, *, caption: str) -> Figure:
@@ -174,12 +200,18 @@ def draw_rejected(stats: Mapping[str, Mapping[str, Any]], *, caption: str) -> Fi
     """Bars of what did not become a tile, by reason, a panel a role.
 
     Args:
-        stats: Role -> stats.json of its store.
+        stats: Role -> stats.json of its store; bad patches are named in the caption.
         caption: Data and protocol, written below.
 
     Returns:
         The figure.
     """
+    named = [
+        f"; {role}, {reason.replace('_', ' ')}: {name_some(names)}"
+        for role, store in stats.items()
+        for reason, names in store.get("bad_patches", {}).items()
+    ]
+    caption += "".join(named)
     reasons = list(
         dict.fromkeys(r for store in stats.values() for r in store["rejected"])
     )
@@ -214,11 +246,13 @@ def _panels(
 ) -> tuple[Figure, Shaped[np.ndarray, "rows columns"]]:
     """Empty panels above a wrapped caption."""
     width = max(6.0, panel_in[0] * num_columns)
-    height = panel_in[1] * num_rows + 0.4
+    text = wrap_caption(caption, width, font_pt=8)
+    more_lines = max(0, text.count("\n") - 1)
+    height = panel_in[1] * num_rows + 0.4 + _LINE_IN * more_lines
     layout = ConstrainedLayoutEngine(w_pad=_PAD_IN, h_pad=_PAD_IN)
     figure = Figure((width, height), layout=layout)
     panels = figure.subplots(num_rows, num_columns, squeeze=False, sharey=share_y)
-    figure.supxlabel(wrap_caption(caption, width, font_pt=8), fontsize=8)
+    figure.supxlabel(text, fontsize=8)
     for panel in panels.flat:
         panel.tick_params(labelsize=8)
         panel.xaxis.label.set_fontsize(8)

@@ -76,6 +76,7 @@ class CellData:
         val_rows: Tiles of the validation places.
         test_rows: Tiles of the test places.
         label_orders: Seed -> training tiles in label order.
+        label_rows: Seed -> the tiles whose labels those are trained with.
     """
 
     loader: BatchLoader
@@ -83,6 +84,7 @@ class CellData:
     val_rows: Integer[np.ndarray, " val"]
     test_rows: Integer[np.ndarray, " test"]
     label_orders: dict[int, Integer[np.ndarray, " train"]]
+    label_rows: dict[int, Integer[np.ndarray, " train"]]
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,9 @@ class CellResult:
         seed: Seed of labels, head and order.
         predictions: Probabilities and targets of validation and test tiles: "use",
             "seed", "split", "row", and the task's columns.
-        curves: Validation curves: "use", "seed", "learning_rate", "chosen", "step",
-            "loss", "val_score"; the first seed's with the rates that lost.
+        curves: Validation curves: "use", "seed", "learning_rate", "chosen",
+            "augmented", "step", "loss", "val_score"; the first seed's with the rates
+            that lost.
     """
 
     use: str
@@ -150,7 +153,9 @@ def run_cell(
         learning_rate, curves = trials.choose_learning_rate(use)
         for seed in data.label_orders:
             fitted, predictions = trials.predict(use, seed, learning_rate)
-            curves.append(_curve(fitted, use, seed, learning_rate, is_chosen=True))
+            curves.append(
+                trials.curve(fitted, use, seed, learning_rate, is_chosen=True)
+            )
             yield CellResult(use, seed, predictions, pd.concat(curves))
             curves = []
 
@@ -222,7 +227,7 @@ class _Trials:
         }
         best = max(fits, key=lambda rate: fits[rate].val_score)
         others = [
-            _curve(fitted, use, seed, rate, is_chosen=False)
+            self.curve(fitted, use, seed, rate, is_chosen=False)
             for rate, fitted in fits.items()
             if rate != best
         ]
@@ -245,6 +250,20 @@ class _Trials:
             tables.append(table.assign(use=use, seed=seed, split=split, row=rows))
         return fitted, pd.concat(tables, ignore_index=True)
 
+    def curve(
+        self, fitted: Fit, use: str, seed: int, learning_rate: float, *, is_chosen: bool
+    ) -> pd.DataFrame:
+        return pd.DataFrame(fitted.curve).assign(
+            use=use,
+            seed=seed,
+            learning_rate=learning_rate,
+            chosen=is_chosen,
+            augmented=not self._is_probe(use),
+        )
+
+    def _is_probe(self, use: str) -> bool:
+        return use == "frozen" and not self._task.ON_MAPS
+
     def _fit(self, use: str, seed: int, learning_rate: float) -> Fit:
         name = f"{use}-{seed}-{learning_rate}"
         saved = self._checkpoints.load(name)
@@ -255,7 +274,12 @@ class _Trials:
         fitted = fit(
             self._learner(use, seed),
             self._task,
-            FitData(order[:labels], self._data.val_rows, self._data.targets),
+            FitData(
+                order[:labels],
+                self._data.label_rows[seed][:labels],
+                self._data.val_rows,
+                self._data.targets,
+            ),
             self._settings.fit,
             learning_rate=learning_rate,
             seed=seed,
@@ -271,14 +295,6 @@ class _Trials:
             # one copy for all fits, which come one after the other
             self._tuned.load_state_dict(self._encoder.state_dict())
             return ImageLearner(self._tuned, head, self._tiles, is_frozen=False)
-        if self._task.ON_MAPS:
-            return ImageLearner(self._encoder, head, self._tiles, is_frozen=True)
-        return LinearProbe(self._features, head)
-
-
-def _curve(
-    fitted: Fit, use: str, seed: int, learning_rate: float, *, is_chosen: bool
-) -> pd.DataFrame:
-    return pd.DataFrame(fitted.curve).assign(
-        use=use, seed=seed, learning_rate=learning_rate, chosen=is_chosen
-    )
+        if self._is_probe(use):
+            return LinearProbe(self._features, head)
+        return ImageLearner(self._encoder, head, self._tiles, is_frozen=True)

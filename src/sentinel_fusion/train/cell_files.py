@@ -21,23 +21,29 @@ def read_splits(
 ) -> tuple[
     dict[str, Integer[np.ndarray, " tiles"]],
     dict[int, Integer[np.ndarray, " train"]],
+    dict[int, Integer[np.ndarray, " train"]],
 ]:
-    """Tiles by split, and the label orders.
+    """Tiles by split, the label orders, and whose labels are used.
 
     Args:
         folder: Folder the split stage wrote.
         seeds: Seeds whose label order is wanted.
 
     Returns:
-        "train", "val" and "test" -> tile rows; seed -> training rows in label order.
+        "train", "val" and "test" -> tile rows; seed -> training rows in label order;
+        seed -> the rows whose labels those are trained with.
     """
     split = pd.read_parquet(folder / SPLIT_FILES[0], columns=["split"])["split"]
     orders = pd.read_parquet(folder / SPLIT_FILES[1])
     rows = {name: np.flatnonzero(split == name) for name in ("train", "val", "test")}
-    return rows, {
-        seed: orders.loc[orders["seed"] == seed, "row"].to_numpy(copy=True)
-        for seed in seeds
-    }
+    label_orders, label_rows = (
+        {
+            seed: orders.loc[orders["seed"] == seed, column].to_numpy(copy=True)
+            for seed in seeds
+        }
+        for column in ("row", "label_row")
+    )
+    return rows, label_orders, label_rows
 
 
 def read_data(
@@ -59,13 +65,14 @@ def read_data(
     Returns:
         The data.
     """
-    rows, label_orders = read_splits(splits, seeds)
+    rows, label_orders, label_rows = read_splits(splits, seeds)
     return CellData(
         loader=loader,
         targets=task.targets(store),
         val_rows=rows["val"],
         test_rows=rows["test"],
         label_orders=label_orders,
+        label_rows=label_rows,
     )
 
 

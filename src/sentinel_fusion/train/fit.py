@@ -58,11 +58,14 @@ class FitData:
 
     Args:
         train_rows: The label subset.
+        label_rows: The tile whose label each of those is trained with: itself, or
+            another in the control with permuted labels.
         val_rows: Tiles of the validation places.
         targets: Target of every tile of the store.
     """
 
     train_rows: Integer[np.ndarray, " train"]
+    label_rows: Integer[np.ndarray, " train"]
     val_rows: Integer[np.ndarray, " val"]
     targets: Integer[np.ndarray, "tiles ..."]
 
@@ -128,7 +131,7 @@ def fit(
     order = _endless_order(len(data.train_rows), settings, generator)
     for step, chosen in enumerate(order, start=1):
         rows = data.train_rows[chosen]
-        wanted = torch.from_numpy(data.targets[rows]).to(device)
+        wanted = torch.from_numpy(data.targets[data.label_rows[chosen]]).to(device)
         loss = task.loss(*learner.training_pair(rows, wanted, generator))
         if not torch.isfinite(loss):
             raise FloatingPointError(

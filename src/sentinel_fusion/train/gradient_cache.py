@@ -20,6 +20,8 @@ from sentinel_fusion.data.loader import Batch
 
 Precision = Callable[[], AbstractContextManager[object]]
 """Makes the context that forward passes run in."""
+PairLoss = Callable[[Tensor, Tensor], Tensor]
+"""Loss of what ``encode_pairs`` gave."""
 
 
 @runtime_checkable
@@ -30,13 +32,20 @@ class PairMethod(Protocol):
         """What the loss compares, a row a tile."""
         ...
 
-    def pair_loss(self, first: Tensor, second: Tensor) -> Tensor:
-        """Loss of the pairs of a batch."""
+    def pair_loss(
+        self, first: Tensor, second: Tensor, rows: slice | None = None
+    ) -> Tensor:
+        """Loss of the pairs of a batch, or of some of them among all."""
         ...
 
 
 def cached_backward(
-    method: nn.Module, images: Batch, *, micro_batch: int, precision: Precision
+    method: nn.Module,
+    images: Batch,
+    *,
+    micro_batch: int,
+    precision: Precision,
+    pair_loss: PairLoss | None = None,
 ) -> Tensor:
     """Add a batch's gradients to the parameters, running the networks on parts of it.
 
@@ -49,6 +58,8 @@ def cached_backward(
         images: Sensor -> normalised images of the batch.
         micro_batch: Most tiles of a part; parts are of nearly equal size.
         precision: Context of forward passes.
+        pair_loss: Compares the batch with what other processes hold; the method's
+            by default.
 
     Returns:
         Loss of the whole batch, detached.
@@ -71,7 +82,7 @@ def cached_backward(
     after = _Draws.now(device)
     first, second = (torch.cat(x).requires_grad_() for x in zip(*encoded, strict=True))
     with precision():
-        loss = method.pair_loss(first, second)
+        loss = (pair_loss or method.pair_loss)(first, second)
     sizes = [len(x) for x, _ in encoded]
     gradients = [x.split(sizes) for x in torch.autograd.grad(loss, (first, second))]  # type: ignore[no-untyped-call]
     with _still_statistics(method):

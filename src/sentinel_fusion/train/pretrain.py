@@ -1,4 +1,7 @@
-"""The pre-training loop: plain PyTorch, resumable after every epoch."""
+"""The pre-training loop: plain PyTorch, resumable after every epoch.
+
+It reads the same for one process and for many: ``ranks`` is where they differ.
+"""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,13 +15,14 @@ from jaxtyping import Integer
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from sentinel_fusion.data.augment import Augment
-from sentinel_fusion.data.loader import Batch, BatchLoader, load_augmented
+from sentinel_fusion.data.loader import Batch, load_augmented
 from sentinel_fusion.train.checkpoint import Checkpoints, State
 from sentinel_fusion.train.cost import forward_gflops
-from sentinel_fusion.train.device import autocast
+from sentinel_fusion.train.device import autocast, compile_networks
 from sentinel_fusion.train.gradient_cache import cached_backward
 from sentinel_fusion.train.optim import cosine_schedule
+from sentinel_fusion.train.pretrain_data import PretrainData
+from sentinel_fusion.train.ranks import OneRank
 from sentinel_fusion.train.watch import Curve, watch
 
 _LOG = logging.getLogger(__name__)
@@ -46,7 +50,8 @@ class PretrainSettings:
 
     Args:
         epochs: Passes over the training tiles.
-        batch_size: Tiles a step; cut to the number of tiles where there are fewer.
+        batch_size: Tiles a step, over all processes; cut to the number of tiles where
+            there are fewer.
         micro_batch: Most tiles that the networks see at once, by gradient caching; 0
             for all of a step's.
         learning_rate: Peak rate of AdamW.
@@ -54,6 +59,7 @@ class PretrainSettings:
         warmup_steps: Steps of linear warm-up.
         seed: Seed of order and augmentation.
         precision: "float32" or "bfloat16".
+        compile: "auto" compiles the networks on CUDA, "off" never does.
     """
 
     epochs: int
@@ -64,32 +70,14 @@ class PretrainSettings:
     warmup_steps: int
     seed: int
     precision: str
-
-
-@dataclass(frozen=True)
-class PretrainData:
-    """Tiles to train and to watch.
-
-    Args:
-        loader: Reads both.
-        train_rows: Tiles to train on.
-        val_rows: Tiles of other places, for retrieval.
-        tile_ids: Name of every tile of the store, for error messages.
-        augment: Changes a batch with draws from a generator.
-    """
-
-    loader: BatchLoader
-    train_rows: Integer[np.ndarray, " train"]
-    val_rows: Integer[np.ndarray, " val"]
-    tile_ids: np.ndarray
-    augment: Augment
+    compile: str
 
 
 def pretrain(
     method: nn.Module,
     data: PretrainData,
     settings: PretrainSettings,
-    device: torch.device,
+    ranks: OneRank,
     checkpoints: Checkpoints,
     observers: Sequence[Observer] = (),
 ) -> Curve:
@@ -103,22 +91,20 @@ def pretrain(
         method: Method with ``training_loss`` and ``project``; moved to the device.
         data: Tiles to train and to watch.
         settings: Budget and optimisation.
-        device: Where to train.
+        ranks: Processes that train together, and where. The checkpoint is the same
+            whatever their number, so that a run may go on with another.
         checkpoints: Where an interrupted run goes on from.
-        observers: Called after every epoch, before its checkpoint is saved.
+        observers: Called by the first rank after every epoch, before its checkpoint is
+            saved.
 
     Returns:
         A row an epoch: loss, learning rate and what ``watch`` measures.
     """
-    method.to(device)
-    batch_size = min(settings.batch_size, len(data.train_rows))
-    steps_an_epoch, left_out = divmod(len(data.train_rows), batch_size)
-    _LOG.info(
-        "%d tiles, %d steps an epoch; %d other tiles left out of each epoch",
-        len(data.train_rows),
-        steps_an_epoch,
-        left_out,
-    )
+    batch_size, steps_an_epoch = _plan(settings, data, ranks)
+    in_parts = 0 < settings.micro_batch < batch_size // ranks.part.of
+    method = ranks.prepare(method, in_parts=in_parts)
+    if settings.compile == "auto":
+        compile_networks(method, ranks.device)
     optimizer = torch.optim.AdamW(
         method.parameters(),
         lr=settings.learning_rate,
@@ -131,7 +117,7 @@ def pretrain(
         warmup_steps=settings.warmup_steps,
     )
     curve: Curve = []
-    state = checkpoints.load(_STATE)
+    state = ranks.share(lambda: checkpoints.load(_STATE))
     if state is not None:
         method.load_state_dict(state["method"])
         optimizer.load_state_dict(state["optimizer"])
@@ -142,7 +128,7 @@ def pretrain(
         total=settings.epochs * steps_an_epoch * batch_size,
         initial=len(curve) * steps_an_epoch * batch_size,
         unit="pair",
-        disable=None,
+        disable=None if ranks.is_first else True,
     )
     for epoch in range(len(curve), settings.epochs):
         method.train()
@@ -151,10 +137,11 @@ def pretrain(
         order = torch.randperm(len(data.train_rows), generator=generator).numpy()
         losses = []
         for step in range(steps_an_epoch):
-            rows = data.train_rows[order[step * batch_size : (step + 1) * batch_size]]
+            batch = order[step * batch_size : (step + 1) * batch_size]
+            rows = data.train_rows[np.split(batch, ranks.part.of)[ranks.part.number]]
             images = load_augmented(data.loader, rows, data.augment, generator)
             optimizer.zero_grad(set_to_none=True)
-            loss = _backward(method, images, settings)
+            loss = _backward(method, images, settings, ranks, in_parts=in_parts)
             _refuse_non_finite(loss, epoch * steps_an_epoch + step, data, rows)
             optimizer.step()
             schedule.step()
@@ -164,7 +151,7 @@ def pretrain(
             {
                 "epoch": epoch + 1,
                 "step": (epoch + 1) * steps_an_epoch,
-                "loss": float(torch.stack(losses).mean()),
+                "loss": float(ranks.mean(torch.stack(losses).mean())),
                 "learning_rate": float(schedule.get_last_lr()[0]),
                 **watch(
                     method,
@@ -172,9 +159,12 @@ def pretrain(
                     data.val_rows,
                     batch_size=settings.batch_size,
                     precision=settings.precision,
+                    ranks=ranks,
                 ),
             }
         )
+        if not ranks.is_first:
+            continue
         for observe in observers:
             observe(method, curve)
         bar.set_postfix(loss=curve[-1]["loss"], top1=curve[-1]["retrieval_top1"])
@@ -188,13 +178,15 @@ def training_gflops(method: nn.Module, data: PretrainData, batch_size: int) -> f
     """Arithmetic of the forward pass of a training step, a tile.
 
     Args:
-        method: Method with ``training_loss``.
+        method: Method with ``training_loss``, before it trains; left in evaluation
+            mode, so that its statistics stay as they are.
         data: Tiles of the step.
-        batch_size: Tiles of the step; the loss compares them all with each other.
+        batch_size: Tiles of a process; the loss compares them all with each other.
 
     Returns:
         Floating-point operations / 1e9.
     """
+    method.eval()
     rows = data.train_rows[:batch_size]
     generator = torch.Generator().manual_seed(0)
     images = load_augmented(data.loader, rows, data.augment, generator)
@@ -202,17 +194,54 @@ def training_gflops(method: nn.Module, data: PretrainData, batch_size: int) -> f
     return round(total / len(rows), 6)
 
 
-def _backward(method: nn.Module, images: Batch, settings: PretrainSettings) -> Tensor:
-    """Add a batch's gradients to the parameters; returns its loss, detached."""
-    first = next(iter(images.values()))
-    precision = partial(autocast, first.device, settings.precision)
-    if 0 < settings.micro_batch < len(first):
-        return cached_backward(
-            method, images, micro_batch=settings.micro_batch, precision=precision
+def _plan(
+    settings: PretrainSettings, data: PretrainData, ranks: OneRank
+) -> tuple[int, int]:
+    """Tiles of a step, over all ranks, and steps of an epoch."""
+    tiles = len(data.train_rows)
+    batch_size = min(settings.batch_size, tiles)
+    if batch_size % ranks.part.of:
+        raise ValueError(
+            "pretrain.batch_size, or the number of training tiles where it is smaller, "
+            f"must be a multiple of the number of processes {ranks.part.of}, got "
+            f"{batch_size}"
         )
+    steps_an_epoch, left_out = divmod(tiles, batch_size)
+    if ranks.is_first:
+        _LOG.info(
+            "%d tiles, %d steps an epoch; %d other tiles left out of each epoch; "
+            "processes: %d",
+            tiles,
+            steps_an_epoch,
+            left_out,
+            ranks.part.of,
+        )
+    return batch_size, steps_an_epoch
+
+
+def _backward(
+    method: nn.Module,
+    images: Batch,
+    settings: PretrainSettings,
+    ranks: OneRank,
+    *,
+    in_parts: bool,
+) -> Tensor:
+    """Add a batch's gradients to the parameters; returns this rank's loss, detached."""
+    precision = partial(autocast, ranks.device, settings.precision)
+    if in_parts:
+        loss = cached_backward(
+            method,
+            images,
+            micro_batch=settings.micro_batch,
+            precision=precision,
+            pair_loss=ranks.pair_loss(method),
+        )
+        ranks.average_gradients(method)
+        return loss
     with precision():
-        loss: Tensor = method.training_loss(images)  # type: ignore[operator]
-    loss.backward()  # type: ignore[no-untyped-call]
+        loss = ranks.training_loss(method, images)
+    ranks.backward(loss)
     return loss.detach()
 
 

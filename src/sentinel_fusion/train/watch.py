@@ -13,6 +13,7 @@ from sentinel_fusion.metrics.collapse import is_collapsed, spread
 from sentinel_fusion.metrics.effective_rank import effective_rank
 from sentinel_fusion.metrics.retrieval import retrieve
 from sentinel_fusion.train.device import autocast
+from sentinel_fusion.train.ranks import OneRank
 
 _LOG = logging.getLogger(__name__)
 Curve = list[dict[str, float]]
@@ -31,6 +32,7 @@ def project_tiles(
     *,
     batch_size: int,
     precision: str,
+    ranks: OneRank | None = None,
 ) -> tuple[Float[Tensor, "tiles dim"], Float[Tensor, "tiles dim"]]:
     """Projections of both sensors, or of two views, of some tiles.
 
@@ -41,6 +43,7 @@ def project_tiles(
         batch_size: Tiles a batch; a method that draws views draws other ones for
             another size.
         precision: "float32" or "bfloat16".
+        ranks: Processes that deal the batches among themselves, none by default.
 
     Returns:
         Float32 projections on the method's device.
@@ -49,14 +52,19 @@ def project_tiles(
         FloatingPointError: If a projection is not finite.
     """
     method.eval()
-    projections: tuple[list[Tensor], list[Tensor]] = ([], [])
     device = next(method.parameters()).device
+    ranks = ranks or OneRank(device)
+    projections: dict[int, tuple[Tensor, Tensor]] = {}
     with torch.no_grad(), autocast(device, precision):
-        for images in loader.iterate(rows, batch_size):
-            z: tuple[Float[Tensor, "batch dim"], ...] = method.project(images)  # type: ignore[operator]
-            for collected, part in zip(projections, z, strict=True):
-                collected.append(part.float())
-    z1, z2 = (torch.cat(part) for part in projections)
+        for number, start in enumerate(range(0, len(rows), batch_size)):
+            if number % ranks.part.of == ranks.part.number:
+                images = loader.load(rows[start : start + batch_size])
+                projections[number] = method.project(images)  # type: ignore[operator]
+    every = ranks.merge(projections).values()
+    z1, z2 = (
+        torch.cat([part.float() for part in parts]).to(device)
+        for parts in zip(*every, strict=True)
+    )
     if not (z1.isfinite().all() and z2.isfinite().all()):
         raise FloatingPointError(
             "projections of the watched tiles must be finite; lower "
@@ -72,6 +80,7 @@ def watch(
     *,
     batch_size: int,
     precision: str,
+    ranks: OneRank | None = None,
 ) -> dict[str, float]:
     """Retrieval across sensors and the signs of a collapse.
 
@@ -81,13 +90,21 @@ def watch(
         rows: Tiles to watch.
         batch_size: Tiles a batch.
         precision: "float32" or "bfloat16".
+        ranks: Processes that watch together, none by default.
 
     Returns:
         "retrieval_top1" and "retrieval_top5", means of both directions,
         "retrieval_chance" of the first, and of the sensor where they are smaller
         "spread" and "projection_rank", the effective rank of L2-normalised projections.
     """
-    z = project_tiles(method, loader, rows, batch_size=batch_size, precision=precision)
+    z = project_tiles(
+        method,
+        loader,
+        rows,
+        batch_size=batch_size,
+        precision=precision,
+        ranks=ranks,
+    )
     found = [retrieve(*z), retrieve(*reversed(z))]
     return {
         "retrieval_top1": sum(direction.top_k(1) for direction in found) / 2,
@@ -101,31 +118,18 @@ def watch(
 class CollapseAlarm:
     """Warns once when the projections collapse, with what to try."""
 
-    def __init__(self, min_spread: float, min_rank: float) -> None:
+    def __init__(self, min_spread: float, min_rank: float, warmup_steps: int) -> None:
         """Set the limits.
 
         Args:
             min_spread: Smallest healthy spread, 0..1.
             min_rank: Smallest healthy effective rank of the projections.
+            warmup_steps: Steps in which nothing is warned of: random weights look
+                collapsed as well.
         """
         self._min_spread = min_spread
         self._min_rank = min_rank
-
-    def is_collapsed(self, row: dict[str, float]) -> bool:
-        """Whether an epoch ended collapsed.
-
-        Args:
-            row: What ``watch`` measured after it.
-
-        Returns:
-            True where spread or rank are below their limits.
-        """
-        return is_collapsed(
-            row["spread"],
-            row["projection_rank"],
-            min_spread=self._min_spread,
-            min_rank=self._min_rank,
-        )
+        self._warmup_steps = warmup_steps
 
     def __call__(self, method: nn.Module, curve: Curve) -> None:
         """Warn if the last epoch collapsed and the one before had not.
@@ -136,14 +140,23 @@ class CollapseAlarm:
         """
         del method
         row = curve[-1]
-        if self.is_collapsed(row) and not any(map(self.is_collapsed, curve[-2:-1])):
-            _LOG.warning(
-                "epoch %d: the projections have collapsed (spread %.3g, below %g; or "
-                "effective rank %.3g, below %g): %s",
-                row["epoch"],
-                row["spread"],
-                self._min_spread,
-                row["projection_rank"],
-                self._min_rank,
-                REMEDY,
-            )
+        if not self._is_alarming(row) or any(map(self._is_alarming, curve[-2:-1])):
+            return
+        _LOG.warning(
+            "epoch %d: the projections have collapsed, spread %.3g (healthy from %g), "
+            "effective rank %.3g (healthy from %g): %s",
+            row["epoch"],
+            row["spread"],
+            self._min_spread,
+            row["projection_rank"],
+            self._min_rank,
+            REMEDY,
+        )
+
+    def _is_alarming(self, row: dict[str, float]) -> bool:
+        return row["step"] > self._warmup_steps and is_collapsed(
+            row["spread"],
+            row["projection_rank"],
+            min_spread=self._min_spread,
+            min_rank=self._min_rank,
+        )

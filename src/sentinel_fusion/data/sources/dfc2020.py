@@ -13,9 +13,9 @@ from typing import Any
 from sentinel_fusion.data.download.obtain import fetch_parts
 from sentinel_fusion.data.patches import (
     UNKNOWN_SEASON,
+    Folders,
     MissingRastersError,
     Patch,
-    paired_raster,
 )
 
 GROUPS = ("validation", "test")
@@ -43,6 +43,7 @@ def list_patches(folder: Path, *, with_labels: bool, block_patches: int) -> list
         MissingRastersError: If there is none, or a partner raster is missing.
     """
     patches = []
+    folders = Folders()
     for group in GROUPS:
         files = (folder / f"ROIs0000_{group}").glob("s1_*/*.tif")
         found = [(_parse(s1), s1) for s1 in files]
@@ -54,7 +55,7 @@ def list_patches(folder: Path, *, with_labels: bool, block_patches: int) -> list
                 if has_scenes
                 else f"{group}-b{int(match['patch']) // block_patches}"
             )
-            patches.append(_patch(match, s1, place, with_labels))
+            patches.append(_patch(match, s1, place, with_labels, folders))
     if not patches:
         raise MissingRastersError(
             f"{folder} holds no DFC2020 radar raster "
@@ -74,10 +75,12 @@ def _parse(s1: Path) -> re.Match[str]:
     return match
 
 
-def _patch(match: re.Match[str], s1: Path, place: str, with_labels: bool) -> Patch:
+def _patch(
+    match: re.Match[str], s1: Path, place: str, with_labels: bool, folders: Folders
+) -> Patch:
     def partner(kind: str) -> Path:
         siblings = s1.parent.parent / s1.parent.name.replace("s1_", f"{kind}_", 1)
-        return paired_raster(s1, siblings / s1.name.replace("_s1_", f"_{kind}_"))
+        return folders.partner(s1, siblings, s1.name.replace("_s1_", f"_{kind}_"))
 
     return Patch(
         patch_id=f"{match['group']}-{match['scene']}-p{match['patch']}",

@@ -4,17 +4,23 @@ Source: doi 10.14459/2019mp1474000; layout
 ``ROIs1158_spring/s1_1/ROIs1158_spring_s1_1_p30.tif``.
 """
 
+import logging
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sentinel_fusion.data.download.obtain import fetch_parts
+from sentinel_fusion.data.patch_lists import is_listed, patch_key, read_list
 from sentinel_fusion.data.patches import (
+    Folders,
     MissingRastersError,
     Patch,
-    paired_raster,
 )
 
+_LOG = logging.getLogger(__name__)
+_HOLD_OUT = "test_list.txt"
 _S1_FILE = re.compile(
     r"(?P<roi>ROIs\d+)_(?P<season>spring|summer|fall|winter)"
     r"_s1_(?P<scene>\d+)_p(?P<patch>\d+)\.tif"
@@ -37,41 +43,55 @@ def list_patches(folder: Path, *, with_labels: bool) -> list[Patch]:
     Raises:
         MissingRastersError: If there is none, or a partner raster is missing.
     """
+    kinds = ("s2", "lc") if with_labels else ("s2",)
     found = []
-    for s1 in folder.glob("ROIs*_*/s1_*/*.tif"):
-        match = _S1_FILE.fullmatch(s1.name)
-        if match is None:
-            raise MissingRastersError(
-                f"{s1} is not a SEN12MS name; expected ROIs<n>_<season>_s1_<scene>"
-                "_p<patch>.tif; rename or remove it"
-            )
-        found.append((match, s1))
+    for scene in folder.glob("ROIs*_*/s1_*/"):
+        found += _list_scene(scene, kinds)
     if not found:
         raise MissingRastersError(
             f"{folder} holds no SEN12MS radar raster "
             "(ROIs*_<season>/s1_<scene>/*_s1_<scene>_p<patch>.tif); "
             "point sources.<role>.path in params.yaml at the data set's top folder"
         )
-    found.sort(key=lambda f: (f[0]["season"], int(f[0]["scene"]), int(f[0]["patch"])))
-    return [_patch(match, s1, with_labels) for match, s1 in found]
+    found.sort(key=lambda item: item[:3])
+    return [patch for *_, patch in found]
 
 
-def _patch(match: re.Match[str], s1: Path, with_labels: bool) -> Patch:
-    def partner(sensor: str) -> Path:
-        scene = s1.parent.parent / f"{sensor}_{match['scene']}"
-        return paired_raster(s1, scene / s1.name.replace("_s1_", f"_{sensor}_"))
-
-    place_id = f"{match['season']}-{match['scene']}"
-    return Patch(
-        patch_id=f"{place_id}-p{match['patch']}",
-        place_id=place_id,
-        group=match["season"],
-        season=match["season"],
-        s1=s1,
-        s2=partner("s2"),
-        label=partner("lc") if with_labels else None,
-        label_scheme="igbp",
-    )
+def _list_scene(
+    scene: Path, kinds: tuple[str, ...]
+) -> list[tuple[str, int, int, Patch]]:
+    """Season, scene number, patch number and patch of every file of a radar folder."""
+    folders = Folders()
+    partners = {
+        kind: scene.with_name(scene.name.replace("s1_", f"{kind}_")) for kind in kinds
+    }
+    found = []
+    for name, s1 in folders.files(scene).items():
+        if not name.endswith(".tif"):
+            continue
+        match = _S1_FILE.fullmatch(name)
+        if match is None:
+            raise MissingRastersError(
+                f"{s1} is not a SEN12MS name; expected ROIs<n>_<season>_s1_<scene>"
+                "_p<patch>.tif; rename or remove it"
+            )
+        others = {
+            kind: folders.partner(s1, other, name.replace("_s1_", f"_{kind}_"))
+            for kind, other in partners.items()
+        }
+        season, number = match["season"], match["scene"]
+        patch = Patch(
+            patch_id=f"{season}-{number}-p{match['patch']}",
+            place_id=f"{season}-{number}",
+            group=season,
+            season=season,
+            s1=s1,
+            s2=others["s2"],
+            label=others.get("lc"),
+            label_scheme="igbp",
+        )
+        found.append((season, int(number), int(match["patch"]), patch))
+    return found
 
 
 def prepare(
@@ -81,6 +101,7 @@ def prepare(
     role: str,
     seed: int,
     seasons: tuple[str, ...],
+    hold_out: str,
     fetch: dict[str, Any],
 ) -> list[Patch]:
     """Patches of a SEN12MS folder on disk, fetched before where seasons are named.
@@ -91,6 +112,9 @@ def prepare(
         role: "pretrain" or "labelled"; only the latter reads land cover.
         seed: Not drawn from.
         seasons: Seasons to fetch; none: what lies there is used.
+        hold_out: "none", or "published": patches in ``test_list.txt`` of the top folder
+            are left out of the role pretrain; in the role labelled they are the group
+            "test" and all others "train".
         fetch: Arguments of ``fetch_parts``.
 
     Returns:
@@ -100,4 +124,32 @@ def prepare(
     if seasons:
         kinds = ("s1", "s2", "lc") if with_labels else ("s1", "s2")
         fetch_parts("sen12ms", seasons, kinds, path, **fetch)
-    return list_patches(path, with_labels=with_labels)
+    patches = list_patches(path, with_labels=with_labels)
+    if hold_out == "none":
+        return patches
+    is_held = _held_out(patches, path / _HOLD_OUT)
+    groups = [
+        replace(patch, group="test" if held else "train")
+        for patch, held in zip(patches, is_held, strict=True)
+    ]
+    return [patch for patch in groups if with_labels or patch.group == "train"]
+
+
+def _held_out(patches: Sequence[Patch], file: Path) -> list[bool]:
+    if not file.is_file():
+        raise MissingRastersError(
+            f"{file} must exist for download.sen12ms.hold_out published; it comes with "
+            "the data set, doi 10.14459/2019mp1474000, and names 26 scenes with 18106 "
+            "patches; put it there, or set hold_out to none"
+        )
+    keys = read_list(file)
+    is_held = [is_listed(patch_key(patch.s1.name), keys) for patch in patches]
+    held = [patch for patch, listed in zip(patches, is_held, strict=True) if listed]
+    if not held or len(held) == len(patches):
+        raise MissingRastersError(
+            f"{file} must hold out a part of the {len(patches)} patches, got "
+            f"{len(held)}; fetch more seasons, or set download.sen12ms.hold_out to none"
+        )
+    scenes = len({patch.place_id for patch in held})
+    _LOG.info("hold-out: %d patches of %d scenes", len(held), scenes)
+    return is_held

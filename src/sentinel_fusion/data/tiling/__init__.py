@@ -1,0 +1,1 @@
+"""From patches to a tile store: blocks, their work, their order."""

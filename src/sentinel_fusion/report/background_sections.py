@@ -1,0 +1,222 @@
+"""The sections of the page that say what stands behind the results."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from sentinel_fusion.report.background_charts import (
+    cost_chart,
+    diagnostics_chart,
+    realism_chart,
+)
+from sentinel_fusion.report.blocks import Block, Row, Section, Text, gap
+from sentinel_fusion.report.page_tables import (
+    frame_table,
+    record_table,
+    record_tables,
+    records_table,
+    words_table,
+)
+from sentinel_fusion.report.pictures import pictures_of
+from sentinel_fusion.report.results import Results
+from sentinel_fusion.report.run import Run
+
+_BUDGET = {
+    "task": ("task", "task"),
+    "arm": ("arm", ""),
+    "use": ("use", "use"),
+    "augment": ("augmentation", ""),
+    "candidates": ("candidate rates", ""),
+    "label_frac": ("labels", "share"),
+    "steps": ("steps", "d"),
+    "batch_size": ("batch", "d"),
+    "learning_rate": ("rate chosen", "g"),
+    "validations": ("validations", "d"),
+    "best_step": ("best step", "g"),
+    "val_score": ("validation score", ".3f"),
+    "edge": ("at the edge of the candidates", ""),
+}
+_REALISM = {
+    "group": ("measures", ""),
+    "measure": ("of", ""),
+    "inside": ("inside", ""),
+    "synthetic_median": ("synthetic, median", ".4g"),
+    "synthetic_low": ("from", ".4g"),
+    "synthetic_high": ("to", ".4g"),
+    "real_low": ("real places, from", ".4g"),
+    "real_high": ("to", ".4g"),
+    "published": ("published", ".4g"),
+}
+_COST = {
+    "stage": ("stage", ""),
+    "arm": ("arm", ""),
+    "task": ("task", "task"),
+    "label_frac": ("labels", "share"),
+    "labels": ("labelled tiles", ",.0f"),
+    "parameters": ("parameters", ",.0f"),
+    "gflops": ("GFLOPs a tile", ".4f"),
+    "seconds": ("seconds", ".1f"),
+    "peak_memory_mib": ("peak memory (MiB)", ",.0f"),
+}
+
+
+def diagnostics_section(run: Run, results: Results) -> Section:
+    """How the pre-trainings went.
+
+    Args:
+        run: Arms, tasks and data of the run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    section = Section(
+        "diagnostics",
+        "Pre-training",
+        "Whether the features are good before any label is seen: alignment and "
+        "uniformity, effective rank, retrieval across sensors, a probe by neighbours.",
+    )
+    curves = results.table("diagnostics_curves.csv")
+    section.blocks.append(
+        gap("diagnostics_curves.csv")
+        if curves is None
+        else diagnostics_chart(run, curves)
+    )
+    numbers = results.record("diagnostics.json")
+    section.blocks.append(
+        gap("diagnostics.json")
+        if numbers is None
+        else records_table("Diagnostics at the end of each pre-training", numbers)
+    )
+    section.blocks.extend(pictures_of("diagnostics", run, results))
+    return section
+
+
+def data_section(run: Run, results: Results) -> Section:
+    """What the data are, where they lie, and how synthetic ones differ from real ones.
+
+    Args:
+        run: Arms, tasks and data of the run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    section = Section(
+        "data",
+        "Data",
+        "What the tile stores hold and where it lies; and how generated tiles compare "
+        "with real ones, place by place.",
+    )
+    blocks = section.blocks
+    blocks.extend(pictures_of("data", run, results) or [gap("data")])
+    numbers = results.record("data.json")
+    if numbers is not None:
+        blocks.append(record_table("What the tile stores hold", numbers))
+    rows = results.table("realism.csv")
+    if rows is None:
+        blocks.append(gap("realism.csv"))
+    else:
+        blocks.append(realism_chart(run, rows))
+        words = rows.assign(inside=rows["inside"].map({True: "yes", False: "no"}))
+        title = "Where the simulator lies inside real places' spread"
+        blocks.append(frame_table(title, words, _REALISM))
+    summary = results.record("realism.json")
+    if summary is not None:
+        blocks.extend(record_tables("Realism in numbers", summary))
+    blocks.extend(pictures_of("realism", run, results))
+    return section
+
+
+def fairness_section(results: Results) -> Section:
+    """What every arm was given, and what was looked for between train and test.
+
+    Args:
+        results: The run's results.
+
+    Returns:
+        The section.
+    """
+    section = Section(
+        "fairness",
+        "Fairness and leakage",
+        "The budget of every cell, with the learning rate chosen on validation places; "
+        "and what was counted between the splits before anything trained.",
+    )
+    budget = results.table("budget.csv")
+    section.blocks.append(
+        gap("budget.csv")
+        if budget is None
+        else frame_table("Budget of every cell", _worded(budget), _BUDGET)
+    )
+    leakage = results.record("leakage.json")
+    section.blocks.extend(
+        [gap("leakage.json")]
+        if leakage is None
+        else record_tables("Leakage between the splits, tiles", leakage)
+    )
+    return section
+
+
+def _worded(budget: pd.DataFrame) -> pd.DataFrame:
+    """With candidates and edge as they are read, whatever pandas took them for."""
+    return budget.assign(
+        candidates=budget["candidates"].astype(str), edge=budget["edge"].astype(str)
+    )
+
+
+def cost_section(run: Run, results: Results) -> Section:
+    """Seconds, memory, parameters and arithmetic of every cell.
+
+    Args:
+        run: Arms, tasks and data of the run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    costs = results.rows("cost.json")
+    lead = "What every pre-training and every cell took: all seeds, both uses."
+    if costs is None:
+        return Section("cost", "Cost", lead, [gap("cost.json")])
+    rows = pd.DataFrame(costs).reindex(columns=list(_COST))
+    return Section(
+        "cost",
+        "Cost",
+        lead,
+        [
+            cost_chart(run, costs),
+            frame_table("Cost of every pre-training and cell", rows, _COST),
+        ],
+    )
+
+
+def provenance_section(
+    results: Results, origin: Mapping[str, Mapping[str, str]], params: str
+) -> Section:
+    """Where the page comes from.
+
+    Args:
+        results: The run's results.
+        origin: Title -> name -> value, such as versions.
+        params: ``params.yaml`` as it stands.
+
+    Returns:
+        The section.
+    """
+    costs = pd.DataFrame(results.rows("cost.json") or [], columns=["stage", "seconds"])
+    spent = costs.groupby("stage", sort=False)["seconds"].sum()
+    names = {"pretrain": "pre-trainings", "grid": "cells of the grid"}
+    seconds = {names.get(stage, stage): f"{spent[stage]:,.0f}" for stage in spent.index}
+    tables = [
+        words_table(title, found)
+        for title, found in {**origin, "Seconds": seconds}.items()
+    ]
+    blocks: list[Block] = [Row(tuple(tables)), Text("params.yaml", params)]
+    return Section(
+        "provenance",
+        "Provenance",
+        "What this page was written from, and on which machine; a stage that DVC "
+        "found in its cache may have run on another one.",
+        blocks,
+    )

@@ -1,0 +1,195 @@
+"""The sections of the page that hold results, each from what a run left."""
+
+from sentinel_fusion.report.blocks import Block, Section, gap
+from sentinel_fusion.report.curve_chart import (
+    curve_charts,
+    curve_points,
+    reference_scores,
+)
+from sentinel_fusion.report.difference_charts import (
+    claim_rows,
+    claims_chart,
+    comparisons_chart,
+)
+from sentinel_fusion.report.page_tables import frame_table, record_table
+from sentinel_fusion.report.pictures import pictures_of
+from sentinel_fusion.report.quality_charts import (
+    confusion_charts,
+    places_chart,
+    reliability_charts,
+)
+from sentinel_fusion.report.result_tables import (
+    claim_tables,
+    comparison_tables,
+    metric_tables,
+    saving_tables,
+    score_tables,
+)
+from sentinel_fusion.report.results import Results
+from sentinel_fusion.report.run import Run, percent
+from sentinel_fusion.report.verdict import verdicts
+
+_CALIBRATION = {
+    "task": ("task", "task"),
+    "arm": ("arm", ""),
+    "use": ("use", "use"),
+    "label_frac": ("labels", "share"),
+    "ece": ("ECE", ".3f"),
+    "classwise_ece": ("classwise ECE", ".3f"),
+    "mean_confidence": ("mean confidence", ".3f"),
+    "accuracy": ("accuracy", ".3f"),
+}
+
+
+def verdict_section(run: Run, results: Results) -> Section:
+    """The claim of every task, in words and at a glance.
+
+    Args:
+        run: Arms, tasks and data of the run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    section = Section(
+        "verdict",
+        "Verdict",
+        f"The claim: with {percent(run.claim.label_frac)} of the labels, a pre-trained "
+        "arm is at least as good as the best supervised arm with "
+        f"{percent(run.claim.reference_frac)}. It holds where the whole "
+        f"{percent(run.claim.confidence)} interval of the difference is above zero, "
+        "does not where all of it is below or the arm may be no better than chance, "
+        "and is undecided otherwise.",
+    )
+    claims = results.record("claims.json")
+    if claims is None:
+        section.blocks.append(gap("claims.json"))
+    else:
+        rows = claim_rows(claims)
+        section.blocks.extend(verdicts(run, rows, reference_scores(run, results)))
+        section.blocks.append(claims_chart(run, rows))
+        section.blocks.extend(claim_tables(run, rows))
+    return section
+
+
+def curves_section(run: Run, results: Results) -> Section:
+    """The label-fraction curves, the full table and the labels needed.
+
+    Args:
+        run: Arms, tasks and data of the run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    section = Section(
+        "curves",
+        "Label-fraction curves",
+        f"What each arm makes of {percent(run.label_fracs[0])} to "
+        f"{percent(run.label_fracs[-1])} of the labels. Every arm of a task has the "
+        "same optimiser steps, augmentation and candidate learning rates.",
+    )
+    found = curve_points(run, results)
+    if found is None:
+        section.blocks.append(gap("intervals.csv"))
+        return section
+    points, spread = found
+    references = reference_scores(run, results)
+    section.blocks.append(curve_charts(run, points, spread, references))
+    section.blocks.extend(pictures_of("figures", run, results, is_fallback=True))
+    section.blocks.extend(score_tables(run, points, spread))
+    savings = results.table("label_saving.csv")
+    section.blocks.extend(
+        [gap("label_saving.csv")] if savings is None else saving_tables(run, savings)
+    )
+    scores = results.table("scores.csv")
+    section.blocks.extend(
+        [gap("scores.csv")] if scores is None else metric_tables(run, scores)
+    )
+    headline = results.record("headline.json")
+    section.blocks.append(
+        gap("headline.json")
+        if headline is None
+        else record_table("The headline experiment, finetune in params.yaml", headline)
+    )
+    return section
+
+
+def comparisons_section(run: Run, results: Results) -> Section:
+    """Arms against each other on the same tiles.
+
+    Args:
+        run: Arms, tasks and data of the run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    section = Section(
+        "comparisons",
+        "Paired comparisons",
+        "Arms are compared on the same test tiles, which takes out what makes a tile "
+        "hard for all of them. P values are corrected by Holm's method over all "
+        "comparisons asked for.",
+    )
+    rows = results.table("comparisons.csv")
+    if rows is None:
+        section.blocks.append(gap("comparisons.csv"))
+    else:
+        section.blocks.append(comparisons_chart(run, rows))
+        section.blocks.extend(comparison_tables(run, rows))
+    return section
+
+
+def maps_section(run: Run, results: Results) -> Section:
+    """Predicted maps of a few test tiles.
+
+    Args:
+        run: Arms, tasks and data of the run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    blocks: list[Block] = [*pictures_of("maps", run, results)]
+    return Section(
+        "maps",
+        "Predicted maps",
+        "A few test tiles beside the truth, in the fixed land-cover colours.",
+        blocks or [gap("maps")],
+    )
+
+
+def quality_section(run: Run, results: Results) -> Section:
+    """Calibration, confusions and spread over places.
+
+    Args:
+        run: Arms, tasks and data of the run.
+        results: Its results.
+
+    Returns:
+        The section.
+    """
+    section = Section(
+        "quality",
+        "Errors and calibration",
+        "What the predictions of each cell are worth: whether their confidence can be "
+        "believed, what is taken for what, and how much a score depends on the place.",
+    )
+    blocks = section.blocks
+    for name, charts in (
+        ("reliability.csv", reliability_charts),
+        ("confusion.csv", confusion_charts),
+    ):
+        rows = results.table(name)
+        blocks.append(gap(name) if rows is None else charts(run, rows))
+    places = results.table("places.csv")
+    blocks.append(gap("places.csv") if places is None else places_chart(run, places))
+    calibration = results.table("calibration.csv")
+    blocks.append(
+        gap("calibration.csv")
+        if calibration is None
+        else frame_table("Calibration errors of every cell", calibration, _CALIBRATION)
+    )
+    blocks.extend(pictures_of("calibration", run, results))
+    return section

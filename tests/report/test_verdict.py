@@ -1,0 +1,72 @@
+import pandas as pd
+import pytest
+from tests.results import RUN
+
+from sentinel_fusion.report.verdict import verdicts
+
+NO_REFERENCE = pd.DataFrame(columns=["task", "arm", "mean"])
+REFERENCE = pd.DataFrame(
+    [("single_label", "late", 0.701)], columns=NO_REFERENCE.columns
+)
+
+
+def _claims(*words: str) -> pd.DataFrame:
+    """The first is best; each is one point worse than the one before."""
+    return pd.DataFrame(
+        [
+            {
+                "task": "single_label",
+                "arm": f"arm{i}",
+                "use": "frozen",
+                "difference": 0.005 - 0.01 * i,
+                "low": -0.015 - 0.01 * i,
+                "high": 0.025 - 0.01 * i,
+                "verdict": word,
+            }
+            for i, word in enumerate(words)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "best"),
+    [
+        (("does not hold", "holds", "undecided"), "holds"),
+        (("does not hold", "undecided"), "undecided"),
+        (("does not hold", "does not hold"), "does not hold"),
+    ],
+)
+def test_a_task_has_the_best_word_of_its_arms(
+    words: tuple[str, ...], best: str
+) -> None:
+    found = verdicts(RUN, _claims(*words), NO_REFERENCE)
+    assert [verdict.word for verdict in found] == [best]
+
+
+def test_the_bar_is_named_first() -> None:
+    sentences = verdicts(RUN, _claims("holds"), REFERENCE)[0].sentences
+    assert sentences[0] == (
+        "The bar: late, fine-tuned with all labels, average accuracy (AA) 70.1 %."
+    )
+
+
+def test_an_arm_is_named_with_its_difference_and_interval() -> None:
+    sentences = verdicts(RUN, _claims("undecided"), NO_REFERENCE)[0].sentences
+    assert sentences == (
+        "Undecided for 1 of 1: arm0, frozen encoder (+0.5 points, "
+        "\N{MINUS SIGN}1.5 to +2.5).",
+    )
+
+
+def test_arms_beyond_the_best_three_are_counted() -> None:
+    sentences = verdicts(RUN, _claims(*["holds"] * 5), NO_REFERENCE)[0].sentences
+    assert sentences[0].startswith("Holds for 5 of 5: arm0, ")
+    assert sentences[0].endswith("; and 2 more.")
+    assert "arm3" not in sentences[0]
+
+
+def test_an_unknown_verdict_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match="one of holds, undecided, does not hold, got maybe"
+    ):
+        verdicts(RUN, _claims("maybe"), NO_REFERENCE)
