@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -158,6 +159,35 @@ def peak_mib() -> float:
         if line.startswith("VmHWM"):
             return int(line.split()[1]) / 1024
     raise OSError("/proc/self/status has no line VmHWM")
+
+
+class PeakAnonymous:
+    """Most memory of its own, not of files, that this process holds within a block.
+
+    Looked at by a thread, a hundred times a second.
+
+    Attributes:
+        mib: What it was, in MiB.
+    """
+
+    def __enter__(self) -> "PeakAnonymous":
+        """Start to look."""
+        self.mib = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Look for the last time."""
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.01):
+            for line in Path("/proc/self/status").read_text().splitlines():
+                if line.startswith("RssAnon"):
+                    self.mib = max(self.mib, int(line.split()[1]) / 1024)
 
 
 def in_fresh_process(code: str, *arguments: str, timeout_s: float = 300) -> Any:  # noqa: ANN401

@@ -2,6 +2,7 @@
 
 ``python benchmarks/run.py`` runs all, ``python benchmarks/run.py loss loader`` some.
 Each benchmark has a Python of its own, so that none sees another's threads or memory.
+What has a goal is copied into ``docs/performance.md``, between its two marks.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from typing import Any
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results.json"
 TABLE = FOLDER / "results.md"
+PAGE = FOLDER.parent / "docs" / "performance.md"
+MARKS = ("<!-- results: written by make bench -->", "<!-- end of results -->")
 LONGEST_S = 300
 _HEAD = (
     *("measured", "ours", "unit", "spread", "peer", "x peer", "limit", "of limit"),
@@ -30,6 +33,10 @@ _KEYS = (
     *("name", "value", "unit", "spread", "peer", "ratio_to_peer", "limit"),
     *("ratio_to_limit", "goal", "met", "note"),
 )
+
+
+_QUOTED = ("name", "value", "unit", "ratio_to_peer", "ratio_to_limit", "goal", "met")
+_QUOTED_HEAD = ("measured", "ours", "unit", "x peer", "of limit", "goal", "met")
 
 
 def main(names: list[str]) -> int:
@@ -56,8 +63,33 @@ def main(names: list[str]) -> int:
             failed.append(name)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     TABLE.write_text(table(results))
+    if PAGE.is_file():
+        PAGE.write_text(quote(PAGE.read_text(), results))
     _say(f"written: {RESULTS.relative_to(FOLDER.parent)}, {TABLE.name}")
     return int(bool(failed))
+
+
+def quote(page: str, results: dict[str, Any]) -> str:
+    """A page with the results that have a goal between its marks.
+
+    Args:
+        page: Markdown with both ``MARKS``.
+        results: Content of ``results.json``.
+
+    Returns:
+        The page, its old table replaced.
+    """
+    before, rest = page.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    rows = [
+        _line([name, *(_cell(row.get(key)) for key in _QUOTED)])
+        for name, entry in sorted(results["benchmarks"].items())
+        for row in entry["rows"]
+        if row["goal"]
+    ]
+    head = [_line(("benchmark", *_QUOTED_HEAD)), _line(["---"] * (len(_QUOTED) + 1))]
+    lines = [MARKS[0], "", _about(results["machine"]), "", *head, *rows, "", MARKS[1]]
+    return before + "\n".join(lines) + after
 
 
 def table(results: dict[str, Any]) -> str:
@@ -69,15 +101,13 @@ def table(results: dict[str, Any]) -> str:
     Returns:
         A table a benchmark.
     """
-    machine = results["machine"]
     lines = [
         "# Benchmarks",
         "",
-        f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, "
-        f"torch {machine['torch']}, {machine['date']}. Medians of interleaved runs; "
-        "spread is half the middle half of the runs over the median. `x peer`: how "
-        "many times better than the peer; `of limit`: share of what the machine can do "
-        "at most. `make bench` writes this file.",
+        f"{_about(results['machine'])} Medians of interleaved runs; spread is half the "
+        "middle half of the runs over the median. `x peer`: how many times better than "
+        "the peer; `of limit`: share of what the machine can do at most. `make bench` "
+        "writes this file.",
     ]
     for name, entry in sorted(results["benchmarks"].items()):
         lines += ["", f"## {name}", ""]
@@ -87,6 +117,13 @@ def table(results: dict[str, Any]) -> str:
         lines += [_line(_HEAD), _line(["---"] * len(_HEAD))]
         lines += [_line([_cell(r.get(key)) for key in _KEYS]) for r in entry["rows"]]
     return "\n".join(lines) + "\n"
+
+
+def _about(machine: dict[str, Any]) -> str:
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, "
+        f"torch {machine['torch']}, {machine['date']}."
+    )
 
 
 def _line(cells: list[str] | tuple[str, ...]) -> str:

@@ -14,6 +14,8 @@ from sentinel_fusion.data.rooms import Rooms
 from sentinel_fusion.data.scaling import Scaler
 from sentinel_fusion.data.shards import ShardReader
 
+CACHED_NUMBERS = 2**19
+"""Numbers that are scaled at once, unless one image has more: 2 MiB."""
 Rows = Integer[np.ndarray, " tiles"]
 
 
@@ -56,11 +58,15 @@ class TileReader:
         """
         size_px = window.size_px
         images = self._rooms.tensor(len(rows), size_px, size_px, self._bands)
-        tiles = self._tiles(rows, window)
-        # tile by tile, so that each is scaled while it lies in the cache
-        for image, tile, is_whole in zip(images, tiles, is_complete, strict=True):
-            image.copy_(tile)
-            self._scaler.scale_(image, is_complete=bool(is_whole))
+        at_once = max(1, CACHED_NUMBERS // images[0].numel()) if len(rows) else 1
+        # a few tiles at a time, so that they are scaled while they lie in the cache
+        for start in range(0, len(rows), at_once):
+            few = slice(start, start + at_once)
+            for image, tile in zip(
+                images[few], self._tiles(rows[few], window), strict=True
+            ):
+                image.copy_(tile)
+            self._scaler.scale_(images[few], is_complete=bool(is_complete[few].all()))
         return images
 
     def gather(
