@@ -105,7 +105,9 @@ def _iterate(
             count = min(tiles_a_read, tiles_down - first)
             row_px = first * stride_px
             rows = (count - 1) * stride_px + size_px
-            window = Window(0, row_px, grid.width_px, rows)
+            # None reads everything, faster than a window of the same extent
+            is_whole = rows == grid.height_px
+            window = None if is_whole else Window(0, row_px, grid.width_px, rows)
             with _reading("s1", patch.s1):
                 backscatter, s1_invalid = _read_s1(s1, window, patch.s1_scale)
             with _reading("s2", patch.s2):
@@ -138,7 +140,7 @@ def _open_partners(
 
 
 def _read_s1(
-    raster: rasterio.DatasetReader, window: Window, scale: str
+    raster: rasterio.DatasetReader, window: Window | None, scale: str
 ) -> tuple[Float[np.ndarray, "rows cols 2"], Bool[np.ndarray, "rows cols"]]:
     planes = raster.read(window=window)
     low, high = S1_LIMITS_DB
@@ -165,7 +167,7 @@ def _bands_last(
 
 
 def _read_s2(
-    raster: rasterio.DatasetReader, window: Window, offset: int
+    raster: rasterio.DatasetReader, window: Window | None, offset: int
 ) -> tuple[Shaped[np.ndarray, "rows cols 13"], Bool[np.ndarray, "rows cols"]]:
     planes = raster.read(window=window)
     if planes.dtype.kind == "i" and planes.size and planes.min() < 0:
@@ -194,7 +196,7 @@ def _without_offset(
 
 
 def _read_label(
-    raster: rasterio.DatasetReader, window: Window, patch: Patch
+    raster: rasterio.DatasetReader, window: Window | None, patch: Patch
 ) -> UInt8[np.ndarray, "rows cols"]:
     assert patch.label is not None
     with _reading("label", patch.label):
