@@ -85,7 +85,7 @@ def quote(page: str, results: dict[str, Any]) -> str:
         _line([name, *(_cell(row.get(key)) for key in _QUOTED)])
         for name, entry in sorted(results["benchmarks"].items())
         for row in entry["rows"]
-        if row["goal"]
+        if row.get("goal")
     ]
     head = [_line(("benchmark", *_QUOTED_HEAD)), _line(["---"] * (len(_QUOTED) + 1))]
     lines = [MARKS[0], "", _about(results["machine"]), "", *head, *rows, "", MARKS[1]]
