@@ -14,7 +14,7 @@ help:
 	@echo "make test-slow  the tests that take longer"
 	@echo "make compare    what changed against a revision, as Markdown (BASE=$(BASE))"
 	@echo "make lint       ruff and mypy"
-	@echo "make bench      the benchmarks"
+	@echo "make bench      the benchmarks (ONLY='loss loader' for some)"
 
 env: $(VENV)/installed
 
@@ -48,5 +48,11 @@ compare: env
 lint: env
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-bench: env
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; PYTHONPATH=src $(BIN)/python $$file || exit 1; done
+bench: $(VENV)/peers
+	@echo "benchmarks: some minutes; leave the machine alone meanwhile"
+	@PYTHONPATH=src $(BIN)/python benchmarks/run.py $(ONLY)
+
+$(VENV)/peers: $(VENV)/installed requirements-bench.lock
+	@echo "benchmarks: installing what they compare with (requirements-bench.lock)"
+	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.lock >$(VENV)/peers.log 2>&1; then touch $@; \
+	 else echo "some peers could not be installed, their rows will say so; details: $(VENV)/peers.log"; fi

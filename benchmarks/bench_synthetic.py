@@ -1,30 +1,22 @@
 """Simulated places per second, written to disk, with one and with two processes."""
 
-import statistics
-import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
+
+from measure import Row, interleave, median, row, spread
 
 from sentinel_fusion.data.synthetic.layout import write_dfc2020
 
 ROUNDS = 3
-PLACES = {"validation": 24, "test": 32}
+PLACES = {"validation": 6, "test": 10}
 PATCH_PX = 256
 
 
-def scenes_per_second(workers: int) -> float:
-    """Writes one labelled set into a folder that is then removed.
-
-    Args:
-        workers: Processes; their start counts.
-
-    Returns:
-        Scenes of ``PATCH_PX`` squared per second of wall clock.
-    """
+def _write(workers: int) -> None:
+    """Write one labelled set into a folder that is then removed."""
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        num_patches = write_dfc2020(
+        write_dfc2020(
             Path(folder),
             seed=0,
             num_places=PLACES,
@@ -32,18 +24,29 @@ def scenes_per_second(workers: int) -> float:
             patch_px=PATCH_PX,
             workers=workers,
         )
-        return num_patches / (time.perf_counter() - start)
 
 
-def main() -> None:
-    """Prints the median of several rounds for each number of processes."""
-    for workers in (1, 2):
-        rates = [scenes_per_second(workers) for _ in range(ROUNDS)]
-        sys.stdout.write(
-            f"workers {workers}: {statistics.median(rates):.1f} scenes/s "
-            f"(median of {ROUNDS}, {PATCH_PX} px)\n"
+def main(argv: list[str]) -> list[Row]:
+    """Measure.
+
+    Args:
+        argv: Not used.
+
+    Returns:
+        A row a number of processes.
+    """
+    work = {workers: partial(_write, workers) for workers in (1, 2)}
+    times = interleave({str(w): run for w, run in work.items()}, ROUNDS)
+    rates = {w: sum(PLACES.values()) / median(times[str(w)]) for w in work}
+    return [
+        row(
+            f"simulated places of {PATCH_PX} px, {workers} process(es)",
+            rate,
+            "places/s",
+            spread=spread(times[str(workers)]),
+            peer=rates[1] if workers > 1 else None,
+            ratio_to_peer=rate / rates[1] if workers > 1 else None,
+            note="start of processes included; peer: one process",
         )
-
-
-if __name__ == "__main__":
-    main()
+        for workers, rate in rates.items()
+    ]

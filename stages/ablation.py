@@ -18,8 +18,10 @@ from sentinel_fusion.report.efficiency import (
     plot_rows,
     report_task,
     summarise,
+    with_intervals,
 )
 from sentinel_fusion.report.published import reference_marks
+from stages.arm_roles import from_scratch, pretrained, twins
 
 _LOG = logging.getLogger(__name__)
 _METRICS = Path("metrics")
@@ -31,18 +33,21 @@ def main() -> None:
     params = load_params()
     scores = pd.read_csv(_METRICS / "scores.csv")
     make_empty(_FIGURES)
-    baselines = {name for name, arm in params.arms.items() if arm.loss == "none"}
-    pretrained = set(params.arms) - baselines
+    intervals = pd.read_csv(_METRICS / "intervals.csv")
+    trained = {*pretrained(params), *params.ensembles}
     report: Report = {}
     summaries, tables = [], []
     for task in params.grid.arms:
         metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
         metric, title = metrics.HEADLINE_METRIC, metrics.HEADLINE_TITLE
         summary = summarise(scores[scores["task"] == task], metric)
-        report[task] = report_task(summary, metric, baselines, pretrained)
+        summary = with_intervals(summary, intervals[intervals["metric"] == metric])
+        report[task] = report_task(
+            summary, metric, from_scratch(params), pretrained(params)
+        )
         summaries.append(summary)
         tables.append(f"{task}, {title} in %\n\n{markdown_table(summary)}")
-        margin = margins(summary, _twins(params))
+        margin = margins(summary, twins(params))
         if len(margin):
             tables.append(
                 f"{task}, points won by pre-training\n\n{margin_table(margin)}"
@@ -52,40 +57,25 @@ def main() -> None:
             arms=[*params.arms, *params.ensembles],
             score_name=title,
             caption=_caption(params),
-            trained_arms={*pretrained, *params.ensembles},
+            trained_arms=trained,
             published=reference_marks(
                 task, metric, params.split.protocol, params.sources.labelled.source
             ),
         )
         save_figure(figure, _FIGURES, f"label_efficiency_{task}")
     (_METRICS / "ablation.json").write_text(json.dumps(report, indent=2) + "\n")
-    rows = json.dumps(plot_rows(pd.concat(summaries)), indent=1)
+    rows = json.dumps(plot_rows(pd.concat(summaries), trained), indent=1)
     (_METRICS / "label_efficiency.json").write_text(rows + "\n")
     (_METRICS / "label_efficiency.md").write_text("\n".join(tables))
     _LOG.info("%s", "\n".join(tables))
 
 
-def _twins(params: Params) -> dict[str, str]:
-    """Pre-trained arm -> the arm that differs from it in pre-training only."""
-
-    def encoder(name: str) -> tuple[object, ...]:
-        arm = params.arms[name]
-        return arm.encoder, arm.inputs, arm.fusion, arm.bands
-
-    scratch = {name for name, arm in params.arms.items() if arm.loss == "none"}
-    return {
-        name: twin
-        for name in params.arms
-        for twin in params.arms
-        if name not in scratch and twin in scratch and encoder(name) == encoder(twin)
-    }
-
-
 def _caption(params: Params) -> str:
     data = ", ".join(f"{role}: {source.source}" for role, source in params.sources)
     return (
-        f"{data}; {params.split.describe()}; mean and standard deviation over "
-        f"{len(params.seeds)} label subsets; dashed: from scratch"
+        f"{data}; {params.split.describe()}; means over {len(params.seeds)} label "
+        f"subsets, {100 * params.intervals.confidence:g} % intervals over places and "
+        "seeds; dashed: from scratch"
     )
 
 

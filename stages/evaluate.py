@@ -2,19 +2,19 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from sentinel_fusion.data.predictions import read_predictions
 from sentinel_fusion.metrics.scores import (
     confusion_rows,
     headline_summary,
     score_predictions,
 )
-from sentinel_fusion.params import Params, load_params
-from stages.cells import GRID, Cell, cell_folder, cells, prune
+from sentinel_fusion.params import load_params
+from stages.cells import GRID, prune
+from stages.scored_cells import read_members, scored_cells
 
 _LOG = logging.getLogger(__name__)
 _HEADLINE = Path("runs/headline")
@@ -28,7 +28,7 @@ def main() -> None:
     prune(GRID, params)
     _METRICS.mkdir(exist_ok=True)
     tables = []
-    for (arm, task, label_frac), folders in _scored(params):
+    for (arm, task, label_frac), folders in scored_cells(params):
         table = _score(folders, task)
         tables.append(table.assign(arm=arm, task=task, label_frac=label_frac))
     table = pd.concat(tables, ignore_index=True)
@@ -51,30 +51,11 @@ def main() -> None:
     _LOG.info("scored %d cells and ensembles and the headline", len(tables))
 
 
-def _scored(params: Params) -> Iterator[tuple[Cell, list[Path]]]:
-    """Cells with their folders, then ensembles with those of their members."""
-    for cell in cells(params):
-        yield cell, [cell_folder(GRID, cell)]
-    for name, members in params.ensembles.items():
-        for task, arms in params.grid.arms.items():
-            missing = [arm for arm in members if arm not in arms]
-            if missing:
-                _LOG.info("%s: no %s, %s not run", name, task, ", ".join(missing))
-                continue
-            for label_frac in params.grid.label_fracs:
-                yield (
-                    (name, task, label_frac),
-                    [cell_folder(GRID, (arm, task, label_frac)) for arm in members],
-                )
-
-
 def _score(folders: Sequence[Path], task: str) -> pd.DataFrame:
     rows = []
-    for parts in zip(*(read_predictions(f) for f in folders), strict=True):
-        uses, seeds, tables = zip(*parts, strict=True)
-        assert len(set(uses)) == len(set(seeds)) == 1
-        scores = score_predictions(tables, task)
-        rows += [(uses[0], seeds[0], name, value) for name, value in scores.items()]
+    for use, seed, members in read_members(folders):
+        scores = score_predictions(members, task)
+        rows += [(use, seed, name, value) for name, value in scores.items()]
     return pd.DataFrame(rows, columns=_SCORE_KEYS)
 
 

@@ -1,6 +1,9 @@
 """Measure real places, so that the stage realism compares generated ones with them.
 
-Not a stage: ``python -m stages.measure_places --help`` says how to run it.
+Not a stage: ``python -m stages.measure_places --help`` says how to run it. The kept
+``real_places.json`` was written with ``--each-patch`` from
+``sen12ms:../shared/sample/sen12ms dfc2020:../shared/sample/dfc2020
+folder:../shared/sample/scene``; a test writes it anew where that folder lies.
 """
 
 import argparse

@@ -62,22 +62,23 @@ def main(name: str) -> None:
         data, watched = open_data(
             store,
             config.inputs,
-            ranks.device,
+            ranks,
+            build_augment(section.augment, section.crop_px, ranks.part),
             val_frac=section.val_frac,
             seed=params.seed,
-            augment=build_augment(section.augment, section.crop_px, ranks.part),
         )
+        tiles = settings.batch_size // ranks.part.of
+        cost = {"gflops": training_gflops(method, data, tiles)}
         side = Checkpoints(_SIDE_FOLDER, key, every_s=0)
-        every = section.snapshot_every
-        snapshots = Snapshots(side, epochs=section.epochs, every=every)
-        alarm = CollapseAlarm(section.collapse_spread, section.collapse_rank)
-        observers = (snapshots, alarm)
-        rows = pretrain(method, data, settings, ranks, checkpoints, observers)
+        snapshots = Snapshots(side, epochs=section.epochs, every=section.snapshot_every)
+        alarm = CollapseAlarm(
+            section.collapse_spread, section.collapse_rank, section.warmup_steps
+        )
+        rows = pretrain(method, data, settings, ranks, checkpoints, (snapshots, alarm))
         if not ranks.is_first:
             return
-        snapshots.write(make_empty(_SNAPSHOTS / name))
+        snapshots.write(_SNAPSHOTS / name)
         curve = pd.DataFrame(rows).assign(watched=watched)
-        cost = {"gflops": training_gflops(method, data, settings.batch_size)}
     else:
         _LOG.info("%s: %s, initial weights only", name, config.method)
         make_empty(_SNAPSHOTS / name)

@@ -25,8 +25,7 @@ _GENERATED = (
     "synthetic: measured on generated tiles. It shows that the pipeline works, not how "
     "large a gain is on the Earth."
 )
-_PERMUTED = "training labels permuted at random: a control, every arm is at chance."
-_CLAIM = Claim(label_frac=0.1, reference_frac=1.0, confidence=0.95)
+_PERMUTED = "training labels permuted at random: a control, no arm may beat chance."
 
 
 def main() -> None:
@@ -73,7 +72,10 @@ def _describe(params: Params) -> Run:
         split=params.split.describe(),
         label_fracs=tuple(sorted(params.grid.label_fracs)),
         num_seeds=len(params.seeds),
-        claim=_CLAIM,
+        claim=Claim(
+            **params.intervals.claims.model_dump(),
+            confidence=params.intervals.confidence,
+        ),
         cautions=tuple(text for text, applies in cautions.items() if applies),
     )
 

@@ -186,7 +186,7 @@ def _records(run: Run) -> dict[str, object]:
         "diagnostics": {arm: {"alignment": 0.4, "top_1": 0.25} for arm in run.arms},
         "headline": {"arm": run.arms[0], "labels": 82, "frozen": {"aa": 0.5}},
         "data": {"labelled": {"tiles": 90, "places": 9}},
-        "leakage": {"shared_places": 0, "duplicate_tiles": 0},
+        "leakage": {"shared": {"train_val": {"place": 0, "duplicate": 0}}},
         "realism": {"inside": 2, "measures": 3},
     }
 

@@ -157,6 +157,7 @@ def test_1_the_rate_of_a_pre_training_reaches_its_peak_and_falls_to_nothing(
         warmup_steps=3,
         seed=0,
         precision="float32",
+        compile="auto",
     )
     data = PretrainData(
         loader=_loader(store),

@@ -405,6 +405,41 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             id="maps of a fraction that is not in the grid",
         ),
         pytest.param(
+            {"diagnostics.arms": ["mma", "late"]},
+            r"diagnostics\.arms must be one of .*mma.*, got 'late'; mend it",
+            id="diagnostics of an arm that is not pre-trained",
+        ),
+        pytest.param(
+            {"calibration.arms": ["nosuch"]},
+            r"calibration\.arms must be one of .*ensemble, got 'nosuch'; mend it",
+            id="unknown arm in the reliability figure",
+        ),
+        pytest.param(
+            {"calibration.label_frac": 0.123},
+            r"calibration\.label_frac must be one of 0\.01, .*1\.0, got 0\.123; mend",
+            id="calibration of a fraction that is not in the grid",
+        ),
+        pytest.param(
+            {"intervals.claims.label_frac": 0.123},
+            r"intervals\.claims\.label_frac must be one of 0\.01, .*, got 0\.123; mend",
+            id="claim of a fraction that is not in the grid",
+        ),
+        pytest.param(
+            {"intervals.claims.reference_frac": 0.123},
+            r"intervals\.claims\.reference_frac must be one of .*, got 0\.123; mend it",
+            id="claim about a reference that is not in the grid",
+        ),
+        pytest.param(
+            {"intervals.comparisons": ["everything"]},
+            r"intervals\.comparisons\.0 must be 'twin' or 'best_supervised'",
+            id="unknown comparison",
+        ),
+        pytest.param(
+            {"intervals.draws": 10},
+            r"intervals\.draws must be greater than or equal to 100, got 10",
+            id="too few draws",
+        ),
+        pytest.param(
             {"export.arms": ["nosuch"]},
             r"export\.arms must be one of .*, got 'nosuch'; mend it",
             id="unknown arm to export",

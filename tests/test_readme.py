@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(?:bash|sh)\n(.*?)```", README, flags=re.DOTALL)
 COMMANDS = [
-    line.split(" #")[0].strip()
+    re.sub(r"^([A-Z_]+=\S+ )+", "", line.split(" #")[0].strip())
     for block in BLOCKS
     for line in block.splitlines()
     if line.strip() and not line.startswith("#")
@@ -26,7 +26,7 @@ def _starting(*words: str) -> list[str]:
 
 
 def test_every_command_is_of_a_kind_that_is_checked() -> None:
-    checked = {"make", "dvc", "python", "cp", "git", "source", "cd"}
+    checked = {"make", "dvc", "python", "torchrun", "srun", "cp", "git", "source", "cd"}
     assert {command.split()[0] for command in COMMANDS} <= checked
 
 
@@ -60,7 +60,9 @@ def test_params_set_on_the_command_line_exist(command: str) -> None:
             node = node[part]
 
 
-@pytest.mark.parametrize("command", _starting("python"))
+@pytest.mark.parametrize(
+    "command", [*_starting("python"), *_starting("torchrun"), *_starting("srun")]
+)
 def test_modules_exist(command: str) -> None:
     words = command.split()
     assert importlib.util.find_spec(words[words.index("-m") + 1]) is not None

@@ -13,11 +13,14 @@ from pydantic import ValidationError, model_validator
 from sentinel_fusion.faults import explain
 from sentinel_fusion.sections import (
     Arm,
+    Calibration,
     DataReport,
+    Diagnostics,
     Download,
     Export,
     Finetune,
     Grid,
+    Intervals,
     Maps,
     Name,
     Options,
@@ -67,7 +70,10 @@ class Params(Section):
     task_budgets: dict[Name, TaskBudget]
     grid: Grid
     ensembles: dict[Name, Several[Name]]
+    intervals: Intervals
     maps: Maps
+    diagnostics: Diagnostics
+    calibration: Calibration
     export: Export
 
     def arm_settings(self, name: str) -> dict[str, Any]:
@@ -174,6 +180,11 @@ class Params(Section):
                 _require(key, name, self.arms)
         for name in self.maps.arms:
             _require("maps.arms", name, [*self.arms, *self.ensembles])
+        trained = [name for name, arm in self.arms.items() if arm.loss != "none"]
+        for name in self.diagnostics.arms:
+            _require("diagnostics.arms", name, trained)
+        for name in self.calibration.arms:
+            _require("calibration.arms", name, [*self.arms, *self.ensembles])
         for name in self.ensembles:
             if name in self.arms:
                 raise ValueError(f"ensembles.{name} must not have the name of an arm")
@@ -185,7 +196,15 @@ class Params(Section):
         for name in self.maps.arms:
             for arm in self.ensembles.get(name, (name,)):
                 _require("maps.arms: grid.arms.segmentation", arm, segmented)
-        _require("maps.label_frac", self.maps.label_frac, self.grid.label_fracs)
+        fractions = self.grid.label_fracs
+        _require("maps.label_frac", self.maps.label_frac, fractions)
+        _require("calibration.label_frac", self.calibration.label_frac, fractions)
+        return self
+
+    @model_validator(mode="after")
+    def _claims_are_measured(self) -> "Params":
+        for key, value in self.intervals.claims:
+            _require(f"intervals.claims.{key}", value, self.grid.label_fracs)
         return self
 
     @model_validator(mode="after")

@@ -63,12 +63,20 @@ def levels() -> list[Level]:
         Level(("check_arms",), ("download",), is_warm=False),
         Level((), ("tile",), is_warm=False),
         Level(recipes, ("pretrain",), is_warm=True),
-        Level(("split", *recipes), ("finetune", "data_report", *grid), is_warm=True),
         Level(
-            ("evaluate",),
-            ("budget", "ablation", "maps", "cost", "export"),
+            ("split", *recipes),
+            ("finetune", "data_report", "realism", "diagnose", *grid),
             is_warm=True,
         ),
+        Level(
+            ("evaluate",),
+            (
+                *("budget", "intervals", "calibration", "diagnostics"),
+                *("maps", "cost", "export"),
+            ),
+            is_warm=True,
+        ),
+        Level((), ("ablation",), is_warm=True),
     ]
 
 

@@ -206,6 +206,7 @@ class Pretrain(Section):
     warmup_steps: Annotated[int, Field(ge=0)]
     val_frac: OpenShare
     threads: Count
+    compile: Literal["auto", "off"]
     augment: Literal["none", "d4", "crop", "d4_crop"]
     crop_px: Annotated[int, Field(ge=8)]
     snapshot_every: Count
@@ -289,6 +290,22 @@ class Grid(Section):
     arms: dict[Name, Several[Name]]
 
 
+class ClaimFracs(Section):
+    """The headline: pre-trained with the first, supervised with the second."""
+
+    label_frac: LabelFrac
+    reference_frac: LabelFrac
+
+
+class Intervals(Section):
+    """How sure the scores are, and what is compared."""
+
+    draws: Annotated[int, Field(ge=100, strict=True)]
+    confidence: OpenShare
+    comparisons: Several[Literal["twin", "best_supervised"]]
+    claims: ClaimFracs
+
+
 class DataReport(Section):
     """Figures of the tile stores."""
 
@@ -309,6 +326,21 @@ class Maps(Section):
     tiles: Annotated[int, Field(ge=1, le=8)]
     arms: Several[Name]
     use: Literal["finetuned", "frozen"]
+    label_frac: LabelFrac
+
+
+class Diagnostics(Section):
+    """Pre-trainings to look into."""
+
+    arms: Several[Name]
+    neighbours: Count
+
+
+class Calibration(Section):
+    """How confidence is compared with accuracy, and what the figures show."""
+
+    bins: Count
+    arms: Several[Name]
     label_frac: LabelFrac
 
 

@@ -8,6 +8,7 @@ from sentinel_fusion.data.augment import (
     build_augment,
     random_crop,
 )
+from sentinel_fusion.data.part import Part
 
 SIZE_PX = 4
 
@@ -147,3 +148,18 @@ def test_unknown_name_or_missing_size_is_refused(
 def test_a_window_names_its_rows_and_columns() -> None:
     window = Window(top=1, left=2, size_px=3)
     assert (window.rows, window.cols) == (slice(1, 4), slice(2, 5))
+
+
+@pytest.mark.parametrize("name", ["d4", "crop", "d4_crop"])
+def test_parts_of_a_batch_are_moved_as_the_whole_is(name: str) -> None:
+    images = _images(8)
+    whole = build_augment(name, 3)(images, _generator())
+    parts = [Part(number, 2) for number in range(2)]
+    moved = [
+        build_augment(name, 3, part)(
+            {sensor: part.cut(x) for sensor, x in images.items()}, _generator()
+        )
+        for part in parts
+    ]
+    for sensor, x in whole.items():
+        assert torch.equal(torch.cat([part[sensor] for part in moved]), x)

@@ -3,6 +3,7 @@ import torch
 from kornia import augmentation
 from torch import Tensor
 
+from sentinel_fusion.data.part import WHOLE, Part
 from sentinel_fusion.data.views import RandomViews, blur_kernel, jitter_bands
 
 SIZE_PX = 16
@@ -22,10 +23,12 @@ def _images(bands: int, batch_size: int = 8) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def _draw(views: RandomViews, images: Tensor, seed: int = 0) -> Tensor:
+def _draw(
+    views: RandomViews, images: Tensor, seed: int = 0, part: Part = WHOLE
+) -> Tensor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return views.draw(images)
+        return views.draw(images, part)
 
 
 def _jitter(images: Tensor, strength: float = 1.0) -> Tensor:
@@ -64,6 +67,16 @@ def test_views_are_those_of_the_layers_of_kornia(
         expected = _views_by_layers(kind, images)
     view = _draw(_views(kind), images)
     torch.testing.assert_close(view, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "bands"), [("colour", 3), ("bands", 5)])
+def test_parts_of_a_batch_get_the_views_of_the_whole(kind: str, bands: int) -> None:
+    views, images = _views(kind), _images(bands)
+    parts = [Part(number, 4) for number in range(4)]
+    drawn = [_draw(views, part.cut(images), part=part) for part in parts]
+    torch.testing.assert_close(
+        torch.cat(drawn), _draw(views, images), rtol=0, atol=1e-5
+    )
 
 
 def test_one_image_alone_is_drawn_too() -> None:

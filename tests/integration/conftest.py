@@ -97,7 +97,13 @@ def shrink(params: Params) -> None:
         },
     }
     params["ensembles"] = {"ensemble": ARMS.copy()}
+    params["intervals"] |= {
+        "draws": 100,
+        "claims": {"label_frac": 1.0, "reference_frac": 1.0},
+    }
     params["maps"] |= {"tiles": 2, "arms": ["dual_simclr"]}
+    params["diagnostics"] |= {"arms": ["dual_simclr"]}
+    params["calibration"] |= {"arms": ARMS.copy()}
     params["export"] |= {"arms": ["dual_simclr"]}
 
 

@@ -15,14 +15,19 @@ from tests.integration.conftest import Clone, Params, shrink
 
 pytestmark = pytest.mark.slow
 SUMMARIES = (
-    *("evaluate", "budget", "ablation", "maps", "cost", "report"),
+    *("evaluate", "intervals", "calibration", "budget", "ablation", "maps", "cost"),
+    "report",
     "export@dual_simclr",
 )
 """What follows from a change of the grid's scores."""
 
 
 def test_the_first_repro_leaves_metrics_and_figures(clone: Clone) -> None:
-    names = ("headline.json", "ablation.json", "scores.csv", "label_efficiency.json")
+    names = (
+        *("headline.json", "ablation.json", "scores.csv", "label_efficiency.json"),
+        *("diagnostics.json", "calibration.csv", "places.csv", "presence.csv"),
+        *("intervals.csv", "comparisons.csv", "label_saving.csv", "claims.json"),
+    )
     metrics = clone.folder / "metrics"
     figures = metrics / "figures" / "label_efficiency_single_label"
     assert all((metrics / name).stat().st_size for name in names)
@@ -101,8 +106,26 @@ def test_editing_an_arms_block_runs_that_arm_only(clone: Clone) -> None:
         "pretrain@late",
         *(f"grid_single_label@late-{frac}" for frac in ("0.5", "1.0")),
         *(f"grid_multi_label@late-{frac}" for frac in ("0.5", "1.0")),
+        "diagnostics",
         *SUMMARIES,
     }
+
+
+def test_another_probe_trains_nothing(clone: Clone) -> None:
+    clone.edit_params(lambda params: params["diagnostics"].update(neighbours=3))
+    assert clone.stages_run_by("dvc", "repro") == {
+        *("check_params", "recipe_diagnose", "diagnose@dual_simclr", "diagnostics"),
+        "report",
+    }
+
+
+def test_an_arm_that_is_diagnosed_no_more_leaves_nothing_behind(clone: Clone) -> None:
+    left = clone.folder / "runs/diagnostics/late"
+    left.mkdir()
+    clone.run("dvc", "repro", "--force", "--single-item", "diagnostics")
+    assert not left.exists()
+    found = json.loads((clone.folder / "metrics/diagnostics.json").read_text())
+    assert set(found) == {"dual_simclr"}
 
 
 def test_editing_a_methods_file_pre_trains_that_method_only(clone: Clone) -> None:

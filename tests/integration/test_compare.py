@@ -102,8 +102,19 @@ def test_the_curves_of_both_revisions_are_drawn(checkout: Checkout) -> None:
     assert (scores["workspace"] - scores["main"]).to_numpy() == pytest.approx(0.1)
     panels = {f"{t} ({rev})" for t in TASKS for rev in ("main", "workspace")}
     assert all(panel in svg for panel in panels)
-    num_lines = rows.groupby(["rev", *keys[:-1]]).ngroups
-    assert svg.count('aria-roledescription="line mark"') == num_lines
+    lines = re.findall(r'aria-roledescription="line mark"[^>]*', svg)
+    assert len(lines) == rows.groupby(["rev", *keys[:-1]]).ngroups
+
+
+def test_arms_from_scratch_are_dashed(checkout: Checkout) -> None:
+    chart, svg = _drawn(checkout, "show", "label_efficiency")
+    rows = pd.DataFrame(chart["data"]["values"])
+    scratch = rows[rows["start"] == "random weights"]
+    assert set(scratch["arm"]) == {"late"}
+    dashed = re.findall(
+        r'aria-roledescription="line mark"[^>]*stroke-dasharray="5,3"', svg
+    )
+    assert len(dashed) == scratch.groupby(["task", "use"]).ngroups
 
 
 def test_one_revision_has_a_panel_a_task_and_use(checkout: Checkout) -> None:

@@ -12,13 +12,19 @@ from tests.integration.conftest import Clone, Params
 
 pytestmark = pytest.mark.slow
 TRAINING = ("recipe", "pretrain", "grid", "finetune")
-GROUPS = {"train": "test", "test": "validation"}
-"""Split by protocol B -> group of DFC2020."""
+KNOWN, HELD_OUT = "train", "test"
 
 
-def _raster(top: Path, split: str, sensor: str) -> Path:
-    group = GROUPS[split]
-    return next((top / f"ROIs0000_{group}").glob(f"{sensor}_*/*_0_p0.tif"))
+def _place(clone: Clone, split: str) -> str:
+    """First place of a split, such as "validation-0": group and scene."""
+    tiles = pd.read_parquet(clone.folder / "data/splits/tiles.parquet")
+    return str(tiles.loc[tiles["split"] == split, "place_id"].iloc[0])
+
+
+def _raster(top: Path, place: str, sensor: str) -> Path:
+    group, scene = place.split("-")
+    folder = top / f"ROIs0000_{group}"
+    return next(folder.glob(f"{sensor}_*/*_{scene}_p{scene}.tif"))
 
 
 @pytest.fixture
@@ -34,13 +40,19 @@ def planted(clone: Clone, tmp_path: Path) -> Path:
     return top
 
 
+def _tile(place: str) -> str:
+    """Name of a place's first tile."""
+    return f"{place}-p{place.split('-')[1]}-0-0"
+
+
 @pytest.mark.parametrize("command", ["dvc repro", "parallel runner"])
 def test_a_copied_patch_stops_the_pipeline_with_its_tiles(
     clone: Clone, planted: Path, command: str
 ) -> None:
+    known, held_out = (_place(clone, split) for split in (KNOWN, HELD_OUT))
     for sensor in ("s1", "s2"):
-        pixels = rasterio.open(_raster(planted, "train", sensor)).read()
-        with rasterio.open(_raster(planted, "test", sensor), "r+") as copy:
+        pixels = rasterio.open(_raster(planted, known, sensor)).read()
+        with rasterio.open(_raster(planted, held_out, sensor), "r+") as copy:
             copy.write(pixels)
     words = {
         "dvc repro": ("dvc", "repro"),
@@ -48,17 +60,18 @@ def test_a_copied_patch_stops_the_pipeline_with_its_tiles(
     }[command]
     output = clone.run(*words, check=False)
     assert "4 labelled test tiles have the pixels of labelled train tiles: " in output
-    assert "validation-0-p0-0-0 (as test-0-p0-0-0)" in output
+    assert f"{_tile(held_out)} (as {_tile(known)})" in output
     assert not [s for s in TRAINING if f"Running stage '{s}" in output]
 
 
 def test_a_patch_on_the_ground_of_another_split_stops_the_pipeline(
     clone: Clone, planted: Path
 ) -> None:
+    known, held_out = (_place(clone, split) for split in (KNOWN, HELD_OUT))
     for sensor in ("s1", "s2", "dfc"):
-        with rasterio.open(_raster(planted, "train", sensor)) as known:
-            crs, corner = known.crs, known.transform
-        with rasterio.open(_raster(planted, "test", sensor), "r+") as moved:
+        with rasterio.open(_raster(planted, known, sensor)) as raster:
+            crs, corner = raster.crs, raster.transform
+        with rasterio.open(_raster(planted, held_out, sensor), "r+") as moved:
             moved.crs = crs
             moved.transform = corner @ rasterio.Affine.translation(32, 0)
     output = clone.run("dvc", "repro", check=False)
@@ -72,7 +85,7 @@ def test_changing_what_is_counted_trains_nothing(clone: Clone) -> None:
         params["split"]["pretrain_overlap"] = "report"
 
     clone.edit_params(change)
-    assert clone.stages_run_by("dvc", "repro") == {"check_params", "leakage"}
+    assert clone.stages_run_by("dvc", "repro") == {"check_params", "leakage", "report"}
 
 
 def test_other_test_tiles_change_nothing_that_was_fitted(

@@ -175,6 +175,31 @@ def test_scale_of_each_position_does_not_matter_unless_pooled() -> None:
     )
 
 
+def _loss_and_gradients(
+    maps: tuple[Tensor, Tensor], rows: slice | None, search: str, margin_px: int
+) -> tuple[Tensor, ...]:
+    leaves = [x.clone().requires_grad_() for x in maps]
+    loss = alignment_loss(
+        *leaves, temperature=0.1, search=search, margin_px=margin_px, rows=rows
+    )
+    return (loss.detach(), *torch.autograd.grad(loss, leaves))
+
+
+@pytest.mark.parametrize(("search", "margin_px"), OPTIONS)
+def test_rows_of_equal_size_average_to_the_loss_of_all(
+    search: str, margin_px: int
+) -> None:
+    maps = _maps(batch=6)
+    whole = _loss_and_gradients(maps, None, search, margin_px)
+    parts = [
+        _loss_and_gradients(maps, slice(start, start + 2), search, margin_px)
+        for start in (0, 2, 4)
+    ]
+    for of_parts, expected in zip(zip(*parts, strict=True), whole, strict=True):
+        mean = torch.stack(of_parts).mean(dim=0)
+        torch.testing.assert_close(mean, expected, rtol=TOLERANCE, atol=TOLERANCE)
+
+
 @pytest.mark.parametrize(("search", "margin_px"), OPTIONS)
 def test_gradient_steps_lower_the_loss(search: str, margin_px: int) -> None:
     maps = [m.requires_grad_() for m in _maps()]

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,6 +8,7 @@ from sklearn import metrics as reference
 
 from sentinel_fusion.metrics.classification import (
     average_accuracy,
+    by_chance,
     class_accuracies,
     confusion_matrix,
     kappa,
@@ -50,6 +53,22 @@ def test_a_class_without_items_is_left_out_of_the_average() -> None:
 
 def test_kappa_of_a_single_class_is_zero() -> None:
     assert kappa(np.array([[5, 0], [0, 0]])) == 0
+
+
+@pytest.mark.parametrize(
+    "metric", [average_accuracy, overall_accuracy, macro_f1, kappa]
+)
+def test_a_batch_gives_what_its_members_give(
+    metric: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    batch = np.random.default_rng(0).integers(0, 9, (2, 3, 4, 4))
+    alone = [[metric(confusion) for confusion in row] for row in batch]
+    assert metric(batch) == pytest.approx(np.array(alone))
+
+
+def test_predictions_by_chance_keep_both_totals() -> None:
+    # 4 zeros and 2 ones, predicted as 4 zeros and 2 ones
+    assert by_chance(BY_HAND) == pytest.approx(np.array([[16, 8], [8, 4]]) / 6)
 
 
 @given(LABELS)

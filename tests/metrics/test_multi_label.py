@@ -8,8 +8,10 @@ from sklearn import metrics as reference
 from sentinel_fusion.classes import CLASS_NAMES
 from sentinel_fusion.metrics.multi_label import (
     average_precision,
+    chance_counts,
     choose_threshold,
     class_f1,
+    count,
     from_predictions,
     prediction_columns,
     score,
@@ -37,12 +39,18 @@ def _arrays(rows: list[tuple[tuple[int, float], ...]]) -> tuple[np.ndarray, np.n
 
 
 def test_class_f1_by_hand() -> None:
-    f1 = class_f1(PROBABILITY >= 0.5, WANTED)
+    f1 = class_f1(count(PROBABILITY >= 0.5, WANTED))
     assert (f1[0], f1[7]) == pytest.approx((2 / 3, 1))
 
 
 def test_a_class_that_never_occurs_nor_is_called_is_undefined() -> None:
-    assert np.isnan(class_f1(PROBABILITY >= 0.5, WANTED)[1:7]).all()
+    assert np.isnan(class_f1(count(PROBABILITY >= 0.5, WANTED))[1:7]).all()
+
+
+def test_calls_by_chance_are_right_as_often_as_a_class_is_there() -> None:
+    # forest called in one of two tiles and there in both, water in one and there in one
+    chance = chance_counts(count(PROBABILITY >= 0.5, WANTED))
+    assert chance[0, [0, 7]] == pytest.approx([1 * 2 / 2, 1 * 1 / 2])
 
 
 def test_the_threshold_is_the_one_nearest_to_a_half_that_finds_everything() -> None:
@@ -71,7 +79,7 @@ def test_f1_agrees_with_scikit_learn(
 ) -> None:
     probability, wanted = _arrays(rows)
     called = probability >= 0.5
-    ours = np.nan_to_num(class_f1(called, wanted))
+    ours = np.nan_to_num(class_f1(count(called, wanted)))
     theirs = reference.f1_score(wanted, called, average=None, zero_division=0)
     assert ours == pytest.approx(theirs)
 

@@ -29,8 +29,8 @@ SUMMARY = pd.DataFrame(
         "use": ["finetuned"] * 4 + ["frozen"] * 4,
         "label_frac": [0.1, 1.0] * 4,
         "mean": [0.4, 0.6, 0.5, 0.7, 0.3, 0.4, 0.5, 0.6],
-        "sd": [0.01] * 8,
-        "num_seeds": [3] * 8,
+        "low": [0.38, 0.58, 0.48, 0.68, 0.28, 0.38, 0.48, 0.58],
+        "high": [0.41, 0.61, 0.51, 0.71, 0.31, 0.41, 0.51, 0.61],
     }
 )
 PUBLISHED = pd.DataFrame(
@@ -85,6 +85,14 @@ def test_a_line_holds_an_arms_scores_against_percent() -> None:
     assert np.asarray(line.get_ydata()).tolist() == [0.5, 0.7]
 
 
+def test_error_bars_end_where_the_interval_does() -> None:
+    bars = [c for c in _draw().axes[0].containers if c.get_label() == "dual_simclr"]
+    assert isinstance(bars[0], ErrorbarContainer)
+    (lines,) = bars[0].lines[2]
+    ends = [segment[:, 1].tolist() for segment in lines.get_segments()]
+    assert ends == [pytest.approx([0.48, 0.51]), pytest.approx([0.68, 0.71])]
+
+
 def test_pre_trained_arms_are_solid_and_the_others_dashed() -> None:
     panel = _draw().axes[0]
     assert _line_of(panel, "dual_simclr").get_linestyle() == "-"
@@ -104,7 +112,9 @@ def test_an_arm_of_the_second_panel_only_is_in_the_legend() -> None:
 
 
 def test_the_frozen_panel_is_shaded_up_to_the_best_random_features() -> None:
-    worse = SUMMARY[SUMMARY["arm"] == "late"].assign(arm="s1", mean=0.2)
+    worse = SUMMARY[SUMMARY["arm"] == "late"].assign(
+        arm="s1", mean=0.2, low=0.1, high=0.3
+    )
     figure = _draw(pd.concat([SUMMARY, worse]))
     tuned, frozen = (panel.collections for panel in figure.axes)
     (floor,) = [c for c in frozen if isinstance(c, FillBetweenPolyCollection)]

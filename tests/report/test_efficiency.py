@@ -9,6 +9,7 @@ from sentinel_fusion.report.efficiency import (
     plot_rows,
     report_task,
     summarise,
+    with_intervals,
 )
 
 POINTS = {
@@ -85,9 +86,36 @@ def test_metric_keys_hold_no_dot(label_frac: float, key: str) -> None:
     assert percent_key(label_frac) == key
 
 
-def test_plot_rows_carry_the_spread() -> None:
-    row = plot_rows(SUMMARY)[0]
-    assert (row["label_pct"], row["low"], row["high"]) == pytest.approx((10, 0.4, 0.6))
+INTERVALS = SUMMARY[["task", "use", "arm", "label_frac"]].assign(
+    low=[0.3, 0.5, 0.2, 0.7], high=[0.6, 0.8, 0.9, 0.9]
+)
+
+
+def test_a_mean_gets_its_own_interval() -> None:
+    both = with_intervals(SUMMARY, INTERVALS[::-1])
+    assert both["mean"].equals(SUMMARY["mean"])
+    assert both["low"].tolist() == [0.3, 0.5, 0.2, 0.7]
+
+
+def test_a_mean_without_interval_is_refused() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"single_label finetuned dual_simclr 1\.0 must have an interval",
+    ):
+        with_intervals(SUMMARY, INTERVALS[:-1])
+
+
+def test_plot_rows_carry_the_interval() -> None:
+    row = plot_rows(with_intervals(SUMMARY, INTERVALS), {"dual_simclr"})[0]
+    assert (row["label_pct"], row["low"], row["high"]) == pytest.approx((10, 0.3, 0.6))
+
+
+def test_plot_rows_tell_random_weights_from_pre_trained_ones() -> None:
+    rows = plot_rows(with_intervals(SUMMARY, INTERVALS), {"dual_simclr"})
+    assert {row["arm"]: row["start"] for row in rows} == {
+        "late": "random weights",
+        "dual_simclr": "pre-trained",
+    }
 
 
 def test_the_table_has_a_row_an_arm_in_percent() -> None:

@@ -8,6 +8,7 @@ from sentinel_fusion.report.page_tables import (
     frame_table,
     number,
     record_table,
+    record_tables,
     records_table,
     words_table,
 )
@@ -38,18 +39,20 @@ def test_a_frame_is_a_table_of_its_wanted_columns() -> None:
             "label_frac": [0.1],
             "ece": [None],
             "task": ["a_task"],
+            "arm": ["an_arm"],
         }
     )
     columns = {
-        "task": ("task", ""),
+        "task": ("task", "task"),
+        "arm": ("arm", ""),
         "use": ("use", "use"),
         "label_frac": ("labels", "share"),
         "ece": ("ECE", ".3f"),
     }
     table = frame_table("calibration", rows, columns)
-    assert table.head == ("task", "use", "labels", "ECE")
-    assert table.rows == [("a task", "frozen encoder", "10 %", NOTHING)]
-    assert table.text_columns == 2
+    assert table.head == ("task", "arm", "use", "labels", "ECE")
+    assert table.rows == [("a task", "an_arm", "frozen encoder", "10 %", NOTHING)]
+    assert table.text_columns == 3
 
 
 def test_a_record_is_a_table_of_what_lies_in_it() -> None:
@@ -66,3 +69,11 @@ def test_records_stand_side_by_side() -> None:
 def test_words_are_a_table_of_words() -> None:
     table = words_table("Versions", {"torch": "2.12"})
     assert (table.rows, table.text_columns) == ([("torch", "2.12")], 2)
+
+
+def test_grids_of_numbers_have_tables_of_their_own() -> None:
+    shared = {"train_val": {"place": 0}, "val_test": {"place": 2}}
+    tables = record_tables("leakage", {"tiles": 3, "shared": shared})
+    assert [table.caption for table in tables] == ["leakage", "leakage: shared"]
+    assert tables[1].head == ("what", "train_val", "val_test")
+    assert tables[1].rows == [("place", "0", "2")]

@@ -55,7 +55,7 @@ def test_spectra_show_every_real_place_by_name(
     assert "the data" in words
     first = figure.axes[0]
     assert len(first.lines) == 1 + len(real)
-    wavelength_m, power = first.lines[1].get_xydata().T
+    wavelength_m, power = np.asarray(first.lines[1].get_xydata()).T
     np.testing.assert_allclose(power, np.array(real[0].spectra["S2 10 m"]))
     assert wavelength_m[:2].tolist() == [320, 160]
 
@@ -65,7 +65,7 @@ def test_histograms_have_a_panel_a_polarisation(
 ) -> None:
     figure = draw_histograms(synthetic, real, caption="the data")
     assert [panel.get_title() for panel in figure.axes] == ["VV", "VH"]
-    drawn = figure.axes[1].lines[0].get_xydata()[:, 1]
+    drawn = np.asarray(figure.axes[1].lines[0].get_xydata())[:, 1]
     medians = np.median([place.histograms["VH"] for place in synthetic], axis=0)
     np.testing.assert_allclose(drawn, medians)
 

@@ -15,7 +15,7 @@ from tests.builders import unit_normalisation
 from torch import Tensor, nn
 
 from sentinel_fusion.bands import BANDS
-from sentinel_fusion.data.augment import build_augment
+from sentinel_fusion.data.augment import Window, build_augment
 from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
@@ -86,6 +86,7 @@ SETTINGS = PretrainSettings(
     warmup_steps=2,
     seed=0,
     precision="float32",
+    compile="auto",
 )
 
 
@@ -150,9 +151,9 @@ class RememberingLoader(BatchLoader):
         super().__init__(store, ("s1", "s2"), store.normalisation, CPU)
         self.read: list[int] = []
 
-    def load(self, rows: np.ndarray) -> Batch:
+    def load(self, rows: np.ndarray, window: Window | None = None) -> Batch:
         self.read += rows.tolist()
-        return super().load(rows)
+        return super().load(rows, window)
 
 
 class InterruptedRunError(Exception):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from sentinel_fusion.train import device
 from sentinel_fusion.train.device import autocast, make_deterministic, pick_device
@@ -57,3 +58,21 @@ def test_a_c_library_without_mallopt_is_left_alone(
 ) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())
     device.keep_freed_memory()
+
+
+class _Encoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleDict({"s1": nn.Linear(2, 2), "s2": nn.Linear(2, 2)})
+
+
+@pytest.mark.parametrize(("kind", "compiled"), [("cpu", 0), ("cuda", 2)])
+def test_networks_are_compiled_on_cuda_only(
+    kind: str, compiled: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[nn.Module] = []
+    monkeypatch.setattr(nn.Linear, "compile", lambda self: calls.append(self))
+    method = nn.Module()
+    method.encoder = _Encoder()
+    device.compile_networks(method, torch.device(kind))
+    assert len(calls) == compiled

@@ -64,7 +64,8 @@ def _by_parts(method: nn.Module, images: Batch, count: int) -> Tensor:
         method.encode_pairs({sensor: x[part] for sensor, x in split.items()})
         for part in range(count)
     ]
-    return method.pair_loss(*(torch.cat(side) for side in zip(*encoded, strict=True)))
+    first, second = (torch.cat(side) for side in zip(*encoded, strict=True))
+    return method.pair_loss(first, second)
 
 
 @pytest.mark.parametrize("micro_batch", [2, 3, 6])

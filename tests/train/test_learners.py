@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sentinel_fusion.data.augment import Augment, build_augment
+from sentinel_fusion.data.augment import Augment, Window, build_augment
 from sentinel_fusion.data.loader import Batch, BatchLoader
 from sentinel_fusion.models.fusion import FusedEncoder, Maps
 from sentinel_fusion.models.heads import linear_head
@@ -140,7 +140,8 @@ class Drawn(BatchLoader):
     def __init__(self, labels: Tensor) -> None:
         self._labels = labels
 
-    def load(self, rows: np.ndarray) -> Batch:
+    def load(self, rows: np.ndarray, window: Window | None = None) -> Batch:
+        assert window is None
         return {"s2": self._labels[torch.from_numpy(rows)].unsqueeze(1).float()}
 
 

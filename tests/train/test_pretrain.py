@@ -26,6 +26,7 @@ SETTINGS = PretrainSettings(
     warmup_steps=2,
     seed=0,
     precision="float32",
+    compile="auto",
 )
 ONE = OneRank(torch.device("cpu"))
 

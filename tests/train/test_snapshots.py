@@ -10,11 +10,7 @@ from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import BatchLoader
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
-from sentinel_fusion.train.pretrain import (
-    Observer,
-    PretrainSettings,
-    pretrain,
-)
+from sentinel_fusion.train.pretrain import Observer, PretrainSettings, pretrain
 from sentinel_fusion.train.pretrain_data import PretrainData
 from sentinel_fusion.train.ranks import OneRank
 from sentinel_fusion.train.snapshots import (
@@ -36,6 +32,7 @@ SETTINGS = PretrainSettings(
     warmup_steps=2,
     seed=0,
     precision="float32",
+    compile="auto",
 )
 
 

@@ -9,9 +9,9 @@ from sentinel_fusion.data.loader import Batch, BatchLoader
 from sentinel_fusion.train.watch import CollapseAlarm, Curve, project_tiles, watch
 
 ROWS = np.arange(12)
-HEALTHY = {"epoch": 1, "spread": 0.8, "projection_rank": 20.0}
-POINT = {"epoch": 2, "spread": 0.05, "projection_rank": 20.0}
-LINE = {"epoch": 2, "spread": 0.8, "projection_rank": 1.5}
+HEALTHY = {"epoch": 1, "step": 20, "spread": 0.8, "projection_rank": 20.0}
+POINT = {"epoch": 2, "step": 40, "spread": 0.05, "projection_rank": 20.0}
+LINE = {"epoch": 2, "step": 40, "spread": 0.8, "projection_rank": 1.5}
 IDLE = nn.Identity()
 
 
@@ -66,7 +66,7 @@ def test_projections_that_are_no_numbers_are_refused(loader: BatchLoader) -> Non
 
 
 def _warnings(curve: Curve, caplog: pytest.LogCaptureFixture) -> list[str]:
-    alarm = CollapseAlarm(min_spread=0.1, min_rank=2)
+    alarm = CollapseAlarm(min_spread=0.1, min_rank=2, warmup_steps=10)
     with caplog.at_level(logging.WARNING):
         for epochs in range(1, len(curve) + 1):
             alarm(IDLE, curve[:epochs])
@@ -92,3 +92,13 @@ def test_a_second_collapse_is_warned_of_again(caplog: pytest.LogCaptureFixture) 
 
 def test_a_healthy_training_is_silent(caplog: pytest.LogCaptureFixture) -> None:
     assert _warnings([HEALTHY, HEALTHY], caplog) == []
+
+
+def test_random_weights_are_not_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    assert _warnings([POINT | {"step": 10}, HEALTHY], caplog) == []
+
+
+def test_a_collapse_since_the_start_is_warned_of_after_the_warm_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert len(_warnings([POINT | {"step": 10}, POINT], caplog)) == 1

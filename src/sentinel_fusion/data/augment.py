@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import torch
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from sentinel_fusion.data.part import WHOLE, Part
@@ -52,15 +53,35 @@ def augment_d4(
     Returns:
         Sensor -> images, tile i of every sensor moved in the same way.
     """
-    batch_size = len(next(iter(images.values())))
+    first = next(iter(images.values()))
+    batch_size, edge_px = len(first), first.shape[2]
     drawn = torch.randint(_D4_ORDER, (part.whole(batch_size),), generator=generator)
-    elements = part.cut(drawn).tolist()
-    augmented = {sensor: torch.empty_like(x) for sensor, x in images.items()}
-    for sensor, x in images.items():
-        for tile, moved, element in zip(x, augmented[sensor], elements, strict=True):
-            turned = torch.rot90(tile, element % 4, dims=(1, 2))
-            moved.copy_(turned.flip(2) if element >= 4 else turned)
-    return augmented
+    start = edge_px**2 * torch.arange(batch_size).unsqueeze(1)
+    source = (_sources(edge_px)[part.cut(drawn)] + start).flatten().to(first.device)
+    return {sensor: _gather_pixels(x, source) for sensor, x in images.items()}
+
+
+@cache
+def _sources(edge_px: int) -> Int64[Tensor, "elements pixels"]:
+    """Which pixel of a tile each pixel of the moved tile shows, for every element."""
+    pixels = torch.arange(edge_px**2).view(edge_px, edge_px)
+    turned = [pixels.rot90(element % 4) for element in range(_D4_ORDER)]
+    return torch.stack(
+        [
+            (pixels.fliplr() if element >= 4 else pixels).flatten()
+            for element, pixels in enumerate(turned)
+        ]
+    )
+
+
+def _gather_pixels(
+    images: Shaped[Tensor, "batch channels height width"],
+    source: Int64[Tensor, " pixels"],
+) -> Shaped[Tensor, "batch channels height width"]:
+    # all bands of a pixel lie together, so that whole pixels are moved
+    pixels = images.permute(0, 2, 3, 1)
+    moved = pixels.flatten(0, 2).index_select(0, source)
+    return moved.view(pixels.shape).permute(0, 3, 1, 2)
 
 
 def draw_window(tile_px: int, size_px: int, generator: torch.Generator) -> Window:

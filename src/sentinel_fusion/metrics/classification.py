@@ -1,7 +1,7 @@
-"""Classification metrics, all from one confusion matrix."""
+"""Classification metrics, all from one confusion matrix or a batch of them."""
 
 import numpy as np
-from jaxtyping import Float, Int64, Integer
+from jaxtyping import Float, Int64, Integer, Real
 
 
 def confusion_matrix(
@@ -25,8 +25,8 @@ def confusion_matrix(
 
 
 def class_accuracies(
-    confusion: Int64[np.ndarray, "classes classes"],
-) -> Float[np.ndarray, " classes"]:
+    confusion: Real[np.ndarray, "*batch classes classes"],
+) -> Float[np.ndarray, "*batch classes"]:
     """Accuracy of each class, the share of its items that are found (recall).
 
     Args:
@@ -35,13 +35,27 @@ def class_accuracies(
     Returns:
         One value a class; NaN where no item has the class.
     """
-    totals = confusion.sum(axis=1)
     with np.errstate(invalid="ignore"):
-        accuracies: Float[np.ndarray, " classes"] = np.diag(confusion) / totals
-    return accuracies
+        return np.asarray(hits(confusion) / confusion.sum(axis=-1))
 
 
-def average_accuracy(confusion: Int64[np.ndarray, "classes classes"]) -> float:
+def hits(
+    confusion: Real[np.ndarray, "*batch classes classes"],
+) -> Real[np.ndarray, "*batch classes"]:
+    """Items of each class predicted right.
+
+    Args:
+        confusion: Counts by true and predicted class.
+
+    Returns:
+        The diagonal.
+    """
+    return np.diagonal(confusion, axis1=-2, axis2=-1)
+
+
+def average_accuracy(
+    confusion: Real[np.ndarray, "*batch classes classes"],
+) -> Float[np.ndarray, "*batch"]:
     """Mean class accuracy over the classes that occur (AA).
 
     Args:
@@ -50,10 +64,12 @@ def average_accuracy(confusion: Int64[np.ndarray, "classes classes"]) -> float:
     Returns:
         A share, 0..1.
     """
-    return float(np.nanmean(class_accuracies(confusion)))
+    return np.asarray(np.nanmean(class_accuracies(confusion), axis=-1))
 
 
-def overall_accuracy(confusion: Int64[np.ndarray, "classes classes"]) -> float:
+def overall_accuracy(
+    confusion: Real[np.ndarray, "*batch classes classes"],
+) -> Float[np.ndarray, "*batch"]:
     """Share of items predicted right (OA).
 
     Args:
@@ -62,10 +78,12 @@ def overall_accuracy(confusion: Int64[np.ndarray, "classes classes"]) -> float:
     Returns:
         A share, 0..1.
     """
-    return float(np.trace(confusion) / confusion.sum())
+    return np.asarray(hits(confusion).sum(axis=-1) / confusion.sum(axis=(-2, -1)))
 
 
-def macro_f1(confusion: Int64[np.ndarray, "classes classes"]) -> float:
+def macro_f1(
+    confusion: Real[np.ndarray, "*batch classes classes"],
+) -> Float[np.ndarray, "*batch"]:
     """Mean F1 over the classes that occur or are predicted.
 
     Args:
@@ -74,12 +92,14 @@ def macro_f1(confusion: Int64[np.ndarray, "classes classes"]) -> float:
     Returns:
         A share, 0..1.
     """
-    support = confusion.sum(axis=1) + confusion.sum(axis=0)
-    present = support > 0
-    return float((2 * np.diag(confusion)[present] / support[present]).mean())
+    support = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nanmean(2 * hits(confusion) / support, axis=-1))
 
 
-def kappa(confusion: Int64[np.ndarray, "classes classes"]) -> float:
+def kappa(
+    confusion: Real[np.ndarray, "*batch classes classes"],
+) -> Float[np.ndarray, "*batch"]:
     """Cohen's kappa: agreement beyond what the class totals give by chance.
 
     Args:
@@ -90,8 +110,24 @@ def kappa(confusion: Int64[np.ndarray, "classes classes"]) -> float:
 
     Source: Cohen 1960, doi 10.1177/001316446002000104.
     """
-    total = confusion.sum()
-    expected = float(confusion.sum(axis=0) @ confusion.sum(axis=1)) / total**2
-    if expected == 1:
-        return 0.0
-    return float((overall_accuracy(confusion) - expected) / (1 - expected))
+    expected = overall_accuracy(by_chance(confusion))
+    room = 1 - expected
+    gain = overall_accuracy(confusion) - expected
+    return np.asarray(np.divide(gain, room, out=np.zeros_like(gain), where=room > 0))
+
+
+def by_chance(
+    confusion: Real[np.ndarray, "*batch classes classes"],
+) -> Float[np.ndarray, "*batch classes classes"]:
+    """The confusion of predictions that know nothing about the items.
+
+    Args:
+        confusion: Counts by true and predicted class, not empty.
+
+    Returns:
+        The counts expected when as many items of each class, and as many predictions
+        of it, meet at random; they need not be whole.
+    """
+    rows = confusion.sum(axis=-1, keepdims=True).astype(np.float64)
+    columns = confusion.sum(axis=-2, keepdims=True)
+    return np.asarray(rows * columns / rows.sum(axis=-2, keepdims=True))

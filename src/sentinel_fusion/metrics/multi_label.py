@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Int64, Integer, Real
 
 from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
 
@@ -13,27 +13,44 @@ THRESHOLDS = np.linspace(0.05, 0.95, 19)
 """Candidates for the probability from which a class is called present."""
 Probability = Float[np.ndarray, "tiles classes"]
 Wanted = Integer[np.ndarray, "tiles classes"]
+Counts = Real[np.ndarray, "*batch 4 classes"]
+"""Of each class: tiles where it is rightly called, called, wanted; and all tiles."""
 
 
-def class_f1(
-    called: Bool[np.ndarray, "tiles classes"], wanted: Wanted
-) -> Float[np.ndarray, " classes"]:
+def count(
+    decided: Bool[np.ndarray, "tiles classes"], wanted: Wanted
+) -> Int64[np.ndarray, "4 classes"]:
+    """What the scores of tiles are a function of; sums over tiles.
+
+    Args:
+        decided: Where a class is called present.
+        wanted: 1 where it is.
+
+    Returns:
+        Of each class the tiles where it is rightly called, those where it is called,
+        those where it is present, and all tiles.
+    """
+    right = (decided & (wanted == 1)).sum(axis=0)
+    tiles = np.full_like(right, len(wanted))
+    return np.stack([right, decided.sum(axis=0), wanted.sum(axis=0), tiles])
+
+
+def class_f1(counts: Counts) -> Float[np.ndarray, "*batch classes"]:
     """F1 of each class.
 
     Args:
-        called: Where a class is called present.
-        wanted: 1 where it is.
+        counts: What ``count`` gives.
 
     Returns:
         2 TP / (2 TP + FP + FN); NaN where a class neither occurs nor is called.
     """
-    hits = (called & (wanted == 1)).sum(axis=0)
+    right, called, wanted, _ = np.moveaxis(counts, -2, 0)
     with np.errstate(invalid="ignore"):
-        return np.asarray(2 * hits / (called.sum(axis=0) + wanted.sum(axis=0)))
+        return np.asarray(2 * right / (called + wanted))
 
 
-def _overall_f1(called: Bool[np.ndarray, "tiles classes"], wanted: Wanted) -> float:
-    return float(class_f1(called.reshape(-1, 1), wanted.reshape(-1, 1))[0])
+def _macro_f1(counts: Counts) -> Float[np.ndarray, "*batch"]:
+    return np.asarray(np.nanmean(class_f1(counts), axis=-1))
 
 
 def choose_threshold(probability: Probability, wanted: Wanted) -> float:
@@ -47,7 +64,7 @@ def choose_threshold(probability: Probability, wanted: Wanted) -> float:
         The threshold; the one nearest to 0.5 among equals.
     """
     order = np.argsort(np.abs(THRESHOLDS - 0.5), kind="stable")
-    f1 = [np.nanmean(class_f1(probability >= t, wanted)) for t in THRESHOLDS[order]]
+    f1 = [_macro_f1(count(probability >= t, wanted)) for t in THRESHOLDS[order]]
     return float(THRESHOLDS[order][int(np.argmax(f1))])
 
 
@@ -62,7 +79,51 @@ def selection_score(probability: Probability, wanted: Wanted) -> float:
         Macro F1 at the best threshold, 0..1.
     """
     threshold = choose_threshold(probability, wanted)
-    return float(np.nanmean(class_f1(probability >= threshold, wanted)))
+    return float(_macro_f1(count(probability >= threshold, wanted)))
+
+
+def decide(
+    probability: Probability,
+    val_probability: Float[np.ndarray, "val classes"],
+    val_wanted: Integer[np.ndarray, "val classes"],
+) -> Bool[np.ndarray, "tiles classes"]:
+    """Which classes each test tile is called to have.
+
+    Args:
+        probability: One row a test tile.
+        val_probability: One row a validation tile; the threshold is chosen on them.
+        val_wanted: 1 where a class is present.
+
+    Returns:
+        Where a class is called present.
+    """
+    return np.asarray(probability >= choose_threshold(val_probability, val_wanted))
+
+
+def count_scores(counts: Counts) -> dict[str, Float[np.ndarray, "*batch"]]:
+    """The scores that are functions of counts; average precision is none.
+
+    Args:
+        counts: Sums of ``count``.
+
+    Returns:
+        "macro_f1", and "overall_f1" over all tiles and classes together.
+    """
+    pooled = class_f1(counts.sum(axis=-1, keepdims=True))
+    return {"macro_f1": _macro_f1(counts), "overall_f1": pooled[..., 0]}
+
+
+def chance_counts(counts: Counts) -> Float[np.ndarray, "*batch 4 classes"]:
+    """Counts of calls as frequent as these that know nothing about the tiles.
+
+    Args:
+        counts: Sums of ``count``.
+
+    Returns:
+        What ``count_scores`` takes.
+    """
+    _, called, wanted, tiles = np.moveaxis(counts, -2, 0)
+    return np.stack([called * wanted / tiles, called, wanted, tiles], axis=-2)
 
 
 def average_precision(
@@ -104,18 +165,16 @@ def score(
         average precision), "threshold", and "f1_<class>" where defined.
     """
     threshold = choose_threshold(val_probability, val_wanted)
-    called = probability >= threshold
-    f1 = class_f1(called, wanted)
+    counts = count(probability >= threshold, wanted)
     present = np.flatnonzero(wanted.any(axis=0))
     precision = [average_precision(probability[:, c], wanted[:, c]) for c in present]
     return {
-        "macro_f1": float(np.nanmean(f1)),
-        "overall_f1": _overall_f1(called, wanted),
+        **{name: float(value) for name, value in count_scores(counts).items()},
         "map": float(np.mean(precision)),
         "threshold": threshold,
         **{
             f"f1_{name}": float(value)
-            for name, value in zip(CLASS_NAMES, f1, strict=True)
+            for name, value in zip(CLASS_NAMES, class_f1(counts), strict=True)
             if np.isfinite(value)
         },
     }

@@ -28,6 +28,21 @@ def score_predictions(members: Sequence[pd.DataFrame], task: str) -> dict[str, f
 
     Returns:
         Metric -> value.
+    """
+    metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
+    scores: dict[str, float] = metrics.score(*score_arguments(members, task))
+    return scores
+
+
+def score_arguments(members: Sequence[pd.DataFrame], task: str) -> list[np.ndarray]:
+    """What a task's metrics take.
+
+    Args:
+        members: As ``score_predictions`` takes them.
+        task: Name of the task.
+
+    Returns:
+        Probabilities and targets of the test tiles, then of the validation tiles.
 
     Raises:
         ValueError: If the members do not hold the same tiles in the same order.
@@ -45,8 +60,7 @@ def score_predictions(members: Sequence[pd.DataFrame], task: str) -> dict[str, f
         if len(parts) > 1:
             probability = np.mean([part[0] for part in parts], axis=0, dtype=np.float32)
         arguments += [probability, parts[0][1]]
-    scores: dict[str, float] = metrics.score(*arguments)
-    return scores
+    return arguments
 
 
 def headline_summary(scores: pd.DataFrame, task: str) -> dict[str, dict[str, float]]:

@@ -11,14 +11,19 @@ from jaxtyping import Float, Int64, Real, UInt8
 from sentinel_fusion.classes import CLASS_NAMES, IGNORE_INDEX, NUM_CLASSES
 from sentinel_fusion.metrics.classification import (
     average_accuracy,
+    by_chance,
     class_accuracies,
     confusion_matrix,
+    hits,
     overall_accuracy,
 )
+from sentinel_fusion.metrics.likeliest import likeliest
 
 HEADLINE_METRIC = "miou"
 """The score of the label-fraction curve."""
 HEADLINE_TITLE = "mean IoU"
+chance_counts = by_chance
+"""Counts as of predictions as frequent that know nothing about the pixels."""
 LEVELS = 255
 """Probabilities are kept as whole 255ths; the likeliest class may tie within one."""
 Probability = Real[np.ndarray, "tiles pixels classes"]
@@ -26,8 +31,8 @@ Wanted = UInt8[np.ndarray, "tiles pixels"]
 
 
 def class_iou(
-    confusion: Int64[np.ndarray, "classes classes"],
-) -> Float[np.ndarray, " classes"]:
+    confusion: Real[np.ndarray, "*batch classes classes"],
+) -> Float[np.ndarray, "*batch classes"]:
     """Intersection over union of each class, the Jaccard index.
 
     Args:
@@ -36,11 +41,10 @@ def class_iou(
     Returns:
         TP / (TP + FP + FN); NaN where a class neither occurs nor is predicted.
     """
-    hits = np.diag(confusion)
-    union = confusion.sum(axis=0) + confusion.sum(axis=1) - hits
+    found = hits(confusion)
+    union = confusion.sum(axis=-2) + confusion.sum(axis=-1) - found
     with np.errstate(invalid="ignore"):
-        iou: Float[np.ndarray, " classes"] = hits / union
-    return iou
+        return np.asarray(found / union)
 
 
 def pixel_confusion(
@@ -59,16 +63,15 @@ def pixel_confusion(
     Raises:
         ValueError: If no pixel has a label.
     """
-    labelled = wanted != IGNORE_INDEX
-    if not labelled.any():
+    confusion = count(likeliest(probability)[0], wanted)
+    if not confusion.any():
         raise ValueError("segmentation needs at least 1 labelled pixel, got 0")
-    predicted = probability.argmax(axis=-1)
-    return confusion_matrix(wanted[labelled], predicted[labelled], NUM_CLASSES)
+    return confusion
 
 
 def selection_score(
-    probability: UInt8[np.ndarray, "tiles height width classes"],
-    wanted: UInt8[np.ndarray, "tiles height width"],
+    probability: Real[np.ndarray, "*pixels classes"],
+    wanted: UInt8[np.ndarray, "*pixels"],
 ) -> float:
     """What learning rate and step are chosen by on validation tiles: mean IoU.
 
@@ -79,7 +82,65 @@ def selection_score(
     Returns:
         Mean over the classes that occur or are predicted, 0..1.
     """
-    return float(np.nanmean(class_iou(pixel_confusion(probability, wanted))))
+    return float(_mean_iou(pixel_confusion(probability, wanted)))
+
+
+def _mean_iou(
+    confusion: Real[np.ndarray, "*batch classes classes"],
+) -> Float[np.ndarray, "*batch"]:
+    return np.asarray(np.nanmean(class_iou(confusion), axis=-1))
+
+
+def decide(
+    probability: Probability,
+    val_probability: Real[np.ndarray, "val pixels classes"],
+    val_wanted: UInt8[np.ndarray, "val pixels"],
+) -> UInt8[np.ndarray, "tiles pixels"]:
+    """What is predicted of each test pixel.
+
+    Args:
+        probability: Class probabilities, 0..``LEVELS``.
+        val_probability: Not looked at: the likeliest class needs no threshold.
+        val_wanted: Not looked at.
+
+    Returns:
+        The likeliest class.
+    """
+    return likeliest(probability)[0]
+
+
+def count(
+    decided: UInt8[np.ndarray, "*pixels"], wanted: UInt8[np.ndarray, "*pixels"]
+) -> Int64[np.ndarray, "classes classes"]:
+    """What the scores of pixels are a function of; sums over tiles.
+
+    Args:
+        decided: What ``decide`` gives.
+        wanted: Classes, or ``IGNORE_INDEX``.
+
+    Returns:
+        Confusion matrix of the labelled pixels, of which there may be none.
+    """
+    labelled = wanted != IGNORE_INDEX
+    return confusion_matrix(wanted[labelled], decided[labelled], NUM_CLASSES)
+
+
+def count_scores(
+    counts: Real[np.ndarray, "*batch classes classes"],
+) -> dict[str, Float[np.ndarray, "*batch"]]:
+    """The scores that are functions of counts.
+
+    Args:
+        counts: Confusion matrices of pixels, not empty.
+
+    Returns:
+        "miou", "aa" and "oa".
+    """
+    return {
+        "miou": _mean_iou(counts),
+        "aa": average_accuracy(counts),
+        "oa": overall_accuracy(counts),
+    }
 
 
 def score(
@@ -103,11 +164,7 @@ def score(
     """
     confusion = pixel_confusion(probability, wanted)
     iou = class_iou(confusion)
-    scores = {
-        "miou": float(np.nanmean(iou)),
-        "aa": average_accuracy(confusion),
-        "oa": overall_accuracy(confusion),
-    }
+    scores = {name: float(value) for name, value in count_scores(confusion).items()}
     for prefix, values in (("iou", iou), ("accuracy", class_accuracies(confusion))):
         scores |= {
             f"{prefix}_{name}": float(value)

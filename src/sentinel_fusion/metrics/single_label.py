@@ -2,11 +2,12 @@
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Int64, Integer, Real
 
 from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
 from sentinel_fusion.metrics.classification import (
     average_accuracy,
+    by_chance,
     class_accuracies,
     confusion_matrix,
     kappa,
@@ -17,6 +18,8 @@ from sentinel_fusion.metrics.classification import (
 HEADLINE_METRIC = "aa"
 """The score of the label-fraction curve."""
 HEADLINE_TITLE = "average accuracy (AA)"
+chance_counts = by_chance
+"""Counts as of predictions as frequent that know nothing about the tiles."""
 
 
 def selection_score(
@@ -32,8 +35,59 @@ def selection_score(
     Returns:
         Average accuracy, 0..1.
     """
-    predicted = probability.argmax(axis=1)
-    return average_accuracy(confusion_matrix(wanted, predicted, NUM_CLASSES))
+    return float(average_accuracy(count(probability.argmax(axis=1), wanted)))
+
+
+def decide(
+    probability: Float[np.ndarray, "tiles classes"],
+    val_probability: Float[np.ndarray, "val classes"],
+    val_wanted: Integer[np.ndarray, " val"],
+) -> Int64[np.ndarray, " tiles"]:
+    """What is predicted of each test tile.
+
+    Args:
+        probability: One row a tile.
+        val_probability: Not looked at: the likeliest class needs no threshold.
+        val_wanted: Not looked at.
+
+    Returns:
+        The likeliest class.
+    """
+    return np.asarray(probability.argmax(axis=1))
+
+
+def count(
+    decided: Int64[np.ndarray, " tiles"], wanted: Integer[np.ndarray, " tiles"]
+) -> Int64[np.ndarray, "classes classes"]:
+    """What the scores of tiles are a function of; sums over tiles.
+
+    Args:
+        decided: What ``decide`` gives.
+        wanted: Classes.
+
+    Returns:
+        Confusion matrix.
+    """
+    return confusion_matrix(wanted, decided, NUM_CLASSES)
+
+
+def count_scores(
+    counts: Real[np.ndarray, "*batch classes classes"],
+) -> dict[str, Float[np.ndarray, "*batch"]]:
+    """The scores that are functions of counts.
+
+    Args:
+        counts: Confusion matrices, not empty.
+
+    Returns:
+        "aa", "oa", "macro_f1" and "kappa".
+    """
+    return {
+        "aa": average_accuracy(counts),
+        "oa": overall_accuracy(counts),
+        "macro_f1": macro_f1(counts),
+        "kappa": kappa(counts),
+    }
 
 
 def score(
@@ -55,14 +109,8 @@ def score(
         for the classes where they are defined, and the confusion matrix as
         "confusion_<true>_<predicted>" counts above 0.
     """
-    predicted = probability.argmax(axis=1)
-    confusion = confusion_matrix(wanted, predicted, NUM_CLASSES)
-    scores = {
-        "aa": average_accuracy(confusion),
-        "oa": overall_accuracy(confusion),
-        "macro_f1": macro_f1(confusion),
-        "kappa": kappa(confusion),
-    }
+    confusion = count(decide(probability, val_probability, val_wanted), wanted)
+    scores = {name: float(value) for name, value in count_scores(confusion).items()}
     for prefix, values in (
         ("accuracy", class_accuracies(confusion)),
         ("precision", class_accuracies(confusion.T)),

@@ -59,7 +59,7 @@ def _radial_spectra(
 
 def _rings(size: int) -> np.ndarray:
     cycles = np.fft.fftfreq(size, 1 / size)
-    return np.rint(np.hypot(cycles[:, None], cycles[None, :])).astype(int)
+    return np.asarray(np.rint(np.hypot(cycles[:, None], cycles[None, :])), int)
 
 
 def _ring_sizes(size: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from sentinel_fusion.report.blocks import Block, Row, Section, Text, gap
 from sentinel_fusion.report.page_tables import (
     frame_table,
     record_table,
+    record_tables,
     records_table,
     words_table,
 )
@@ -21,7 +22,7 @@ from sentinel_fusion.report.results import Results
 from sentinel_fusion.report.run import Run
 
 _BUDGET = {
-    "task": ("task", ""),
+    "task": ("task", "task"),
     "arm": ("arm", ""),
     "use": ("use", "use"),
     "augment": ("augmentation", ""),
@@ -49,7 +50,7 @@ _REALISM = {
 _COST = {
     "stage": ("stage", ""),
     "arm": ("arm", ""),
-    "task": ("task", ""),
+    "task": ("task", "task"),
     "label_frac": ("labels", "share"),
     "labels": ("labelled tiles", ",.0f"),
     "parameters": ("parameters", ",.0f"),
@@ -122,7 +123,7 @@ def data_section(run: Run, results: Results) -> Section:
         blocks.append(frame_table(title, words, _REALISM))
     summary = results.record("realism.json")
     if summary is not None:
-        blocks.append(record_table("Realism in numbers", summary))
+        blocks.extend(record_tables("Realism in numbers", summary))
     blocks.extend(pictures_of("realism", run, results))
     return section
 
@@ -136,22 +137,25 @@ def fairness_section(results: Results) -> Section:
     Returns:
         The section.
     """
-    budget = results.table("budget.csv")
-    leakage = results.record("leakage.json")
-    return Section(
+    section = Section(
         "fairness",
         "Fairness and leakage",
         "The budget of every cell, with the learning rate chosen on validation places; "
         "and what was counted between the splits before anything trained.",
-        [
-            gap("budget.csv")
-            if budget is None
-            else frame_table("Budget of every cell", _worded(budget), _BUDGET),
-            gap("leakage.json")
-            if leakage is None
-            else record_table("Leakage between the splits", leakage),
-        ],
     )
+    budget = results.table("budget.csv")
+    section.blocks.append(
+        gap("budget.csv")
+        if budget is None
+        else frame_table("Budget of every cell", _worded(budget), _BUDGET)
+    )
+    leakage = results.record("leakage.json")
+    section.blocks.extend(
+        [gap("leakage.json")]
+        if leakage is None
+        else record_tables("Leakage between the splits, tiles", leakage)
+    )
+    return section
 
 
 def _worded(budget: pd.DataFrame) -> pd.DataFrame:

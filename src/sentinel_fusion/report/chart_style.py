@@ -16,7 +16,6 @@ _SURFACE = ("#ffffff", "#171b21")
 _INK = ("#1d232b", "#e4e7eb")
 _MUTED = ("#59636e", "#9aa4af")
 _GRID = ("#e3e6ea", "#2c333c")
-_ACCENT = ("#0b5cad", "#6cb1f5")
 _LEAST_CONTRAST = 4.0
 """More than the 3 that WCAG 2.2, 1.4.11 asks of graphics: lines are thin."""
 _STEPS_TO_WHITE = 20
@@ -156,7 +155,6 @@ def themed(light: str, dark: str) -> alt.ExprRef:
 
 INK = themed(*_INK)
 MUTED = themed(*_MUTED)
-ACCENT = themed(*_ACCENT)
 SURFACE = themed(*_SURFACE)
 
 

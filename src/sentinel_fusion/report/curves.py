@@ -94,6 +94,45 @@ def arm_looks(arms: Sequence[str]) -> dict[str, ArmLook]:
     return looks
 
 
+def drawn_looks(rows: pd.DataFrame, arms: Sequence[str]) -> dict[str, ArmLook]:
+    """The looks of the arms that have a row.
+
+    Args:
+        rows: What is drawn; has a column "arm".
+        arms: All arms of the project.
+
+    Returns:
+        Arm -> look, in the order of ``arms``.
+
+    Raises:
+        ValueError: If an arm that is drawn is not among ``arms``.
+    """
+    drawn = set(rows["arm"])
+    unknown = sorted(drawn - set(arms))
+    if unknown:
+        raise ValueError(f"arms must list every arm drawn, got no {', '.join(unknown)}")
+    return {arm: look for arm, look in arm_looks(arms).items() if arm in drawn}
+
+
+def marker_style(look: ArmLook) -> dict[str, Any]:
+    """An arm's colour and marker as Matplotlib takes them.
+
+    Args:
+        look: Look of the arm.
+
+    Returns:
+        Arguments of a line.
+    """
+    family = _FAMILIES[look.family]
+    return {
+        "color": look.colour,
+        "marker": look.marker,
+        "fillstyle": family.fill,
+        "markerfacecolor": "white" if family.is_hollow else look.colour,
+        "markerfacecoloralt": "white",
+    }
+
+
 def _split_family(arm: str, arms: Sequence[str]) -> tuple[str, str]:
     family, _, role = arm.partition("_")
     return (family, role) if family in _FAMILIES and role in arms else ("", arm)
@@ -111,8 +150,8 @@ def draw_label_efficiency(
     """Score against label fraction, a panel a use and a line an arm.
 
     Args:
-        summary: Columns "arm", "use", "label_frac", "mean", "sd" and "num_seeds" of
-            one task.
+        summary: Columns "arm", "use", "label_frac", "mean", "low" and "high" of one
+            task; the last two are the ends of the error bars.
         score_name: Axis label.
         caption: Data and protocol, written below the panels.
         arms: All arms of the project, which fix each arm's look and the legend's
@@ -123,14 +162,8 @@ def draw_label_efficiency(
 
     Returns:
         The figure.
-
-    Raises:
-        ValueError: If an arm of the summary is not among ``arms``.
     """
-    unknown = sorted(set(summary["arm"]) - set(arms))
-    if unknown:
-        raise ValueError(f"arms must list every arm drawn, got no {', '.join(unknown)}")
-    looks = _looks_of(summary, arms)
+    looks = drawn_looks(summary, arms)
     uses = [use for use in USE_TITLES if use in set(summary["use"])]
     marks = _numbered(published[published["use"].isin(uses)])
     panel_width = 4.2 if marks.empty else 5.2
@@ -162,11 +195,6 @@ def draw_label_efficiency(
     return figure
 
 
-def _looks_of(summary: pd.DataFrame, arms: Sequence[str]) -> dict[str, ArmLook]:
-    drawn = set(summary["arm"])
-    return {arm: look for arm, look in arm_looks(arms).items() if arm in drawn}
-
-
 def _handles(looks: dict[str, ArmLook], trained_arms: set[str]) -> list[Artist]:
     return [
         Line2D([], [], label=arm, **_line_style(arm, look, trained_arms))
@@ -193,14 +221,10 @@ def _numbered(published: pd.DataFrame) -> pd.DataFrame:
 def _line_style(arm: str, look: ArmLook, trained_arms: set[str]) -> dict[str, Any]:
     family = _FAMILIES[look.family]
     return {
-        "color": look.colour,
+        **marker_style(look),
         "linestyle": "-" if arm in trained_arms else (0, family.dashes),
         "linewidth": family.line_width,
-        "marker": look.marker,
         "markersize": 5.5,
-        "fillstyle": family.fill,
-        "markerfacecolor": "white" if family.is_hollow else look.colour,
-        "markerfacecoloralt": "white",
     }
 
 
@@ -227,7 +251,7 @@ def _draw_lines(
         panel.errorbar(
             100 * rows["label_frac"],
             rows["mean"],
-            yerr=rows["sd"],
+            yerr=(rows["mean"] - rows["low"], rows["high"] - rows["mean"]),
             label=arm,
             elinewidth=0.8,
             capsize=2,

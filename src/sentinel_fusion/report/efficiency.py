@@ -1,5 +1,7 @@
 """The label-fraction curve as numbers: means over seeds, labels needed, a table."""
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from sentinel_fusion.metrics.label_efficiency import labels_needed
@@ -27,6 +29,28 @@ def summarise(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
         .agg(mean="mean", sd=lambda values: values.std(ddof=0), num_seeds="count")
         .reset_index()
     )
+
+
+def with_intervals(summary: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFrame:
+    """A summary with the intervals of its means.
+
+    Args:
+        summary: What ``summarise`` gives.
+        intervals: ``CURVE_KEYS``, "low" and "high" of its metric; may hold more tasks.
+
+    Returns:
+        The summary with "low" and "high".
+
+    Raises:
+        ValueError: If a mean has no interval.
+    """
+    ends = intervals[[*CURVE_KEYS, "low", "high"]]
+    both = summary.merge(ends, on=CURVE_KEYS, how="left", validate="1:1")
+    without = both[both["low"].isna()]
+    if len(without):
+        name = " ".join(str(value) for value in without.iloc[0][CURVE_KEYS])
+        raise ValueError(f"{name} must have an interval; run `dvc repro intervals`")
+    return both
 
 
 def report_task(
@@ -140,22 +164,24 @@ def margin_table(margin: pd.DataFrame) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def plot_rows(summary: pd.DataFrame) -> list[Report]:
+def plot_rows(summary: pd.DataFrame, trained_arms: Collection[str]) -> list[Report]:
     """Rows for ``dvc plots``, one a point of a curve.
 
     Args:
-        summary: Summary of all tasks.
+        summary: Summary of all tasks with intervals.
+        trained_arms: Arms with pre-training; frozen, the others are random features.
 
     Returns:
-        "task", "use", "arm", "label_pct", "score", "low" and "high".
+        "task", "use", "arm", "start", "label_pct", "score", "low" and "high".
     """
     return [
         {
             **{key: row[key] for key in ("task", "use", "arm")},
+            "start": "pre-trained" if row["arm"] in trained_arms else "random weights",
             "label_pct": 100 * row["label_frac"],
             "score": round(row["mean"], _DIGITS),
-            "low": round(row["mean"] - row["sd"], _DIGITS),
-            "high": round(row["mean"] + row["sd"], _DIGITS),
+            "low": round(row["low"], _DIGITS),
+            "high": round(row["high"], _DIGITS),
         }
         for row in summary.to_dict("records")
     ]

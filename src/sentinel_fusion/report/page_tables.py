@@ -53,8 +53,8 @@ def frame_table(
     Args:
         caption: What it shows.
         rows: The frame.
-        columns: Column -> its title and format; "" for words, "share" for a label
-            fraction, "use" for a use.
+        columns: Column -> its title and format; "" for words, "task" for words with
+            underscores, "share" for a label fraction, "use" for a use.
 
     Returns:
         The table, columns in the order given, words first.
@@ -66,7 +66,7 @@ def frame_table(
             tuple(_cell(row[name], style) for name, (_, style) in columns.items())
             for row in rows.to_dict("records")
         ],
-        text_columns=sum(style in {"", "use"} for _, style in columns.values()),
+        text_columns=sum(style in {"", "task", "use"} for _, style in columns.values()),
         is_folded=True,
     )
 
@@ -78,7 +78,9 @@ def _cell(value: Any, style: str) -> str:  # noqa: ANN401 - a cell of any column
         return NOTHING
     if style == "share":
         return percent(value)
-    return number(value, style) if style else spell(str(value))
+    if style == "task":
+        return spell(value)
+    return number(value, style) if style else str(value)
 
 
 def words_table(caption: str, record: Mapping[str, str]) -> Table:
@@ -114,6 +116,30 @@ def record_table(caption: str, record: Mapping[str, Any]) -> Table:
         head=("what", "value"),
         rows=[(name, _plain(value)) for name, value in _flat(record)],
         is_folded=True,
+    )
+
+
+def record_tables(caption: str, record: Mapping[str, Any]) -> list[Table]:
+    """Numbers and grids of numbers by name as tables.
+
+    Args:
+        caption: What they show.
+        record: Name -> number, or row -> column -> number.
+
+    Returns:
+        A table of the numbers, if there are any, and one a grid.
+    """
+    grids = {name: found for name, found in record.items() if _is_grid(found)}
+    numbers = {name: found for name, found in record.items() if name not in grids}
+    return [
+        *([record_table(caption, numbers)] if numbers else []),
+        *(records_table(f"{caption}: {spell(n)}", found) for n, found in grids.items()),
+    ]
+
+
+def _is_grid(found: object) -> bool:
+    return isinstance(found, Mapping) and all(
+        isinstance(row, Mapping) for row in found.values()
     )
 
 

@@ -30,7 +30,7 @@ from sentinel_fusion.report.run import Run, percent
 from sentinel_fusion.report.verdict import verdicts
 
 _CALIBRATION = {
-    "task": ("task", ""),
+    "task": ("task", "task"),
     "arm": ("arm", ""),
     "use": ("use", "use"),
     "label_frac": ("labels", "share"),
@@ -85,7 +85,8 @@ def curves_section(run: Run, results: Results) -> Section:
     section = Section(
         "curves",
         "Label-fraction curves",
-        "What each arm makes of 1 to 100 % of the labels. Every arm of a task has the "
+        f"What each arm makes of {percent(run.label_fracs[0])} to "
+        f"{percent(run.label_fracs[-1])} of the labels. Every arm of a task has the "
         "same optimiser steps, augmentation and candidate learning rates.",
     )
     found = curve_points(run, results)

@@ -5,6 +5,7 @@ import os
 from contextlib import AbstractContextManager
 
 import torch
+from torch import nn
 
 
 def pick_device(name: str) -> torch.device:
@@ -76,6 +77,21 @@ def keep_freed_memory() -> None:
         return
     for option, value in _MALLOPT:
         mallopt(option, value)
+
+
+def compile_networks(method: nn.Module, device: torch.device) -> None:
+    """Compile a method's networks, in place, where that gains: on CUDA.
+
+    On a CPU it took 26-90 s and gained nothing. What is not a network, such as views
+    and loss, stays as it is; so do feature maps, which MMA compares.
+
+    Args:
+        method: Method with ``encoder.encoders``.
+        device: Where it trains.
+    """
+    if device.type == "cuda":
+        for network in method.get_submodule("encoder.encoders").children():
+            network.compile()
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

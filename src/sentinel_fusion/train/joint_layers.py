@@ -1,13 +1,13 @@
 """Layers that see the whole batch where every process holds a part of it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from timm.layers.drop import DropPath, drop_path
 from timm.layers.norm_act import convert_sync_batchnorm
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sentinel_fusion.data.part import Part
@@ -105,8 +105,24 @@ def join_layers(method: nn.Module, part: Part, device: torch.device) -> nn.Modul
     return _replace(joined, _BatchNorm, _joint_batch_norm)
 
 
+class _SumOverRanks(torch.autograd.Function):
+    """Every rank's result holds every rank's values, and its gradient goes to all."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ANN401
+        total = values.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:  # noqa: ANN401
+        total = upstream.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+
 def _mean_over_ranks(values: Tensor) -> Tensor:
-    total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
+    total: Tensor = _SumOverRanks.apply(values)  # type: ignore[no-untyped-call]
     return total / torch.distributed.get_world_size()
 
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from sentinel_fusion.data.loader import Batch, load_augmented
 from sentinel_fusion.train.checkpoint import Checkpoints, State
 from sentinel_fusion.train.cost import forward_gflops
-from sentinel_fusion.train.device import autocast
+from sentinel_fusion.train.device import autocast, compile_networks
 from sentinel_fusion.train.gradient_cache import cached_backward
 from sentinel_fusion.train.optim import cosine_schedule
 from sentinel_fusion.train.pretrain_data import PretrainData
@@ -59,6 +59,7 @@ class PretrainSettings:
         warmup_steps: Steps of linear warm-up.
         seed: Seed of order and augmentation.
         precision: "float32" or "bfloat16".
+        compile: "auto" compiles the networks on CUDA, "off" never does.
     """
 
     epochs: int
@@ -69,6 +70,7 @@ class PretrainSettings:
     warmup_steps: int
     seed: int
     precision: str
+    compile: str
 
 
 def pretrain(
@@ -98,16 +100,11 @@ def pretrain(
     Returns:
         A row an epoch: loss, learning rate and what ``watch`` measures.
     """
-    batch_size = _batch_size(settings, data, ranks)
+    batch_size, steps_an_epoch = _plan(settings, data, ranks)
     in_parts = 0 < settings.micro_batch < batch_size // ranks.part.of
     method = ranks.prepare(method, in_parts=in_parts)
-    steps_an_epoch, left_out = divmod(len(data.train_rows), batch_size)
-    _LOG.info(
-        "%d tiles, %d steps an epoch; %d other tiles left out of each epoch",
-        len(data.train_rows),
-        steps_an_epoch,
-        left_out,
-    )
+    if settings.compile == "auto":
+        compile_networks(method, ranks.device)
     optimizer = torch.optim.AdamW(
         method.parameters(),
         lr=settings.learning_rate,
@@ -181,10 +178,10 @@ def training_gflops(method: nn.Module, data: PretrainData, batch_size: int) -> f
     """Arithmetic of the forward pass of a training step, a tile.
 
     Args:
-        method: Method with ``training_loss``; left in evaluation mode, so that its
-            statistics stay as they are.
+        method: Method with ``training_loss``, before it trains; left in evaluation
+            mode, so that its statistics stay as they are.
         data: Tiles of the step.
-        batch_size: Tiles of the step; the loss compares them all with each other.
+        batch_size: Tiles of a process; the loss compares them all with each other.
 
     Returns:
         Floating-point operations / 1e9.
@@ -197,15 +194,29 @@ def training_gflops(method: nn.Module, data: PretrainData, batch_size: int) -> f
     return round(total / len(rows), 6)
 
 
-def _batch_size(settings: PretrainSettings, data: PretrainData, ranks: OneRank) -> int:
-    batch_size = min(settings.batch_size, len(data.train_rows))
+def _plan(
+    settings: PretrainSettings, data: PretrainData, ranks: OneRank
+) -> tuple[int, int]:
+    """Tiles of a step, over all ranks, and steps of an epoch."""
+    tiles = len(data.train_rows)
+    batch_size = min(settings.batch_size, tiles)
     if batch_size % ranks.part.of:
         raise ValueError(
             "pretrain.batch_size, or the number of training tiles where it is smaller, "
             f"must be a multiple of the number of processes {ranks.part.of}, got "
             f"{batch_size}"
         )
-    return batch_size
+    steps_an_epoch, left_out = divmod(tiles, batch_size)
+    if ranks.is_first:
+        _LOG.info(
+            "%d tiles, %d steps an epoch; %d other tiles left out of each epoch; "
+            "processes: %d",
+            tiles,
+            steps_an_epoch,
+            left_out,
+            ranks.part.of,
+        )
+    return batch_size, steps_an_epoch
 
 
 def _backward(

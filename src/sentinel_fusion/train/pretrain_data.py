@@ -1,14 +1,14 @@
-"""The tiles of a pre-training: those it learns from and those it is watched on."""
+"""Tiles of a pre-training: some to train on, those of other places to watch."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Integer
 
 from sentinel_fusion.data.augment import Augment
 from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.data.splits import choose_tiles
+from sentinel_fusion.train.ranks import OneRank
 
 
 @dataclass(frozen=True)
@@ -33,31 +33,31 @@ class PretrainData:
 def open_data(
     store: TileStore,
     inputs: tuple[str, ...],
-    device: torch.device,
+    ranks: OneRank,
+    augment: Augment,
     *,
     val_frac: float,
     seed: int,
-    augment: Augment,
 ) -> tuple[PretrainData, str]:
-    """What an arm trains on and is watched on.
+    """Tiles of a store, those of some places kept out of the training.
 
     Args:
-        store: Unlabelled tiles.
-        inputs: Sensors of the arm.
-        device: Where batches go.
-        val_frac: Share of the places whose tiles are watched.
+        store: Tiles.
+        inputs: Sensors to read.
+        ranks: Processes that train together, and where.
+        augment: Changes a batch with draws from a generator.
+        val_frac: Share of the places held out to be watched.
         seed: Seed of their choice.
-        augment: Changes a batch.
 
     Returns:
-        The data, and which tiles are watched, as ``choose_tiles`` says it.
+        Tiles to train and to watch, and what the latter are, see ``choose_tiles``.
     """
     index = store.index(["tile_id", "place_id"])
-    train, val, watched = choose_tiles(index, val_frac, seed)
+    train_rows, val_rows, watched = choose_tiles(index, val_frac, seed)
     data = PretrainData(
-        loader=BatchLoader(store, inputs, store.normalisation, device),
-        train_rows=train,
-        val_rows=val,
+        loader=BatchLoader(store, inputs, store.normalisation, ranks.device),
+        train_rows=train_rows,
+        val_rows=val_rows,
         tile_ids=index["tile_id"].to_numpy(),
         augment=augment,
     )

@@ -118,31 +118,18 @@ def watch(
 class CollapseAlarm:
     """Warns once when the projections collapse, with what to try."""
 
-    def __init__(self, min_spread: float, min_rank: float) -> None:
+    def __init__(self, min_spread: float, min_rank: float, warmup_steps: int) -> None:
         """Set the limits.
 
         Args:
             min_spread: Smallest healthy spread, 0..1.
             min_rank: Smallest healthy effective rank of the projections.
+            warmup_steps: Steps in which nothing is warned of: random weights look
+                collapsed as well.
         """
         self._min_spread = min_spread
         self._min_rank = min_rank
-
-    def is_collapsed(self, row: dict[str, float]) -> bool:
-        """Whether an epoch ended collapsed.
-
-        Args:
-            row: What ``watch`` measured after it.
-
-        Returns:
-            True where spread or rank are below their limits.
-        """
-        return is_collapsed(
-            row["spread"],
-            row["projection_rank"],
-            min_spread=self._min_spread,
-            min_rank=self._min_rank,
-        )
+        self._warmup_steps = warmup_steps
 
     def __call__(self, method: nn.Module, curve: Curve) -> None:
         """Warn if the last epoch collapsed and the one before had not.
@@ -153,14 +140,23 @@ class CollapseAlarm:
         """
         del method
         row = curve[-1]
-        if self.is_collapsed(row) and not any(map(self.is_collapsed, curve[-2:-1])):
-            _LOG.warning(
-                "epoch %d: the projections have collapsed (spread %.3g, below %g; or "
-                "effective rank %.3g, below %g): %s",
-                row["epoch"],
-                row["spread"],
-                self._min_spread,
-                row["projection_rank"],
-                self._min_rank,
-                REMEDY,
-            )
+        if not self._is_alarming(row) or any(map(self._is_alarming, curve[-2:-1])):
+            return
+        _LOG.warning(
+            "epoch %d: the projections have collapsed, spread %.3g (healthy from %g), "
+            "effective rank %.3g (healthy from %g): %s",
+            row["epoch"],
+            row["spread"],
+            self._min_spread,
+            row["projection_rank"],
+            self._min_rank,
+            REMEDY,
+        )
+
+    def _is_alarming(self, row: dict[str, float]) -> bool:
+        return row["step"] > self._warmup_steps and is_collapsed(
+            row["spread"],
+            row["projection_rank"],
+            min_spread=self._min_spread,
+            min_rank=self._min_rank,
+        )

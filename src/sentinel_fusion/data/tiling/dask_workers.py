@@ -88,7 +88,7 @@ def _connect(workers: int, scheduler: str) -> Iterator[Client]:
             n_workers=workers,
             threads_per_worker=1,
             memory_limit=0,  # a worker holds one strip; its shards go to disk
-            dashboard_address=":0",  # a free port: nobody need look
+            dashboard_address=":0",  # any free port
             local_directory=scratch,
             silence_logs=logging.CRITICAL,
         ) as cluster,

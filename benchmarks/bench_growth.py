@@ -1,0 +1,160 @@
+"""Seconds a tile and peak memory, of a pre-training epoch and of scoring, by size.
+
+Stores of small random tiles; the larger ones are above the size that is kept in memory,
+so that their tiles are read from the mapped shards. Seconds are the processor's, on one
+thread. ``--full`` goes to 50,000 tiles, in some minutes.
+"""
+
+import tempfile
+from pathlib import Path
+
+from measure import Row, in_fresh_process, median, row, spread
+from stores import random_tiles, write_store
+
+TILE_PX = 32
+SIZES, FULL_SIZES = (1_000, 10_000), (1_000, 10_000, 50_000)
+MOST = 1.1
+_PRETRAIN = """
+import json, sys, time
+from pathlib import Path
+import numpy as np, torch
+from measure import PeakAnonymous
+from sentinel_fusion.data.augment import build_augment
+from sentinel_fusion.data.loader import BatchLoader, TileStore
+from sentinel_fusion.train.arms import ArmConfig, build_method
+from sentinel_fusion.train.checkpoint import Checkpoints
+from sentinel_fusion.train.device import prepare_process
+from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain_data import PretrainData
+from sentinel_fusion.train.ranks import OneRank
+folder, out = Path(sys.argv[1]), sys.argv[2]
+cpu = torch.device("cpu")
+prepare_process(1, cpu)
+store = TileStore(folder)
+tiles = len(store)
+method = build_method(ArmConfig(
+    method="dual_simclr",
+    method_options={"projection_dim": 32, "temperature": 0.07, "negatives": "both"},
+    loss="nt_xent", encoder="resnet",
+    encoder_options={"architecture": "resnet10t", "width": 8},
+    inputs=("s1", "s2"), bands={}, fusion="late", size_px=store.size_px, seed=0,
+), store.normalisation)
+rows = np.arange(tiles)
+data = PretrainData(
+    loader=BatchLoader(store, ("s1", "s2"), store.normalisation, cpu),
+    train_rows=rows[tiles // 10:], val_rows=rows[:tiles // 10],
+    tile_ids=store.index(["tile_id"])["tile_id"].to_numpy(),
+    augment=build_augment("none", None),
+)
+settings = PretrainSettings(
+    epochs=max(3, 8000 // tiles), batch_size=100, micro_batch=0, learning_rate=1e-3,
+    weight_decay=0.0, warmup_steps=1, seed=0, precision="float32", compile="off")
+ends = []
+with PeakAnonymous() as peak:
+    pretrain(method, data, settings, OneRank(cpu),
+             Checkpoints(folder / "checkpoints", "a", every_s=1e9),
+             [lambda method, curve: ends.append(time.process_time())])
+seconds = np.diff(ends) / tiles
+json.dump([seconds.tolist(), peak.mib], open(out, "w"))
+"""
+_EVALUATE = """
+import importlib, json, sys, time
+from pathlib import Path
+import numpy as np
+from measure import PeakAnonymous
+from sentinel_fusion.classes import NUM_CLASSES
+from sentinel_fusion.data.predictions import PredictionWriter, read_predictions
+from sentinel_fusion.metrics.scores import score_predictions
+folder, tiles, task, out = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
+metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
+if not folder.exists():
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    shape = (tiles,) if task == "single_label" else (tiles, 32, 32)
+    wanted = rng.integers(0, NUM_CLASSES, shape).astype(np.uint8)
+    probability = rng.integers(0, 256, (*shape, NUM_CLASSES), dtype=np.uint8)
+    if task == "single_label":
+        probability = (probability / 256).astype(np.float32)
+    table = metrics.prediction_columns(probability, wanted)
+    split = np.where(np.arange(tiles) % 4, "test", "val")
+    names = [f"tile-{n}" for n in range(tiles)]
+    with PredictionWriter(folder) as writer:
+        for seed in range(2):
+            writer.append(table.assign(tile_id=names, place_id=names, use="frozen",
+                                       seed=seed, split=split, row=np.arange(tiles)))
+    json.dump(None, open(out, "w"))
+    sys.exit()
+seconds = []
+with PeakAnonymous() as peak:
+    for _ in range(max(2, 4000 // tiles)):
+        start = time.process_time()
+        for _, _, table in read_predictions(folder):
+            score_predictions([table], task)
+        seconds.append((time.process_time() - start) / 2 / tiles)
+json.dump([seconds, peak.mib], open(out, "w"))
+"""
+
+
+def main(argv: list[str]) -> list[Row]:
+    """Measure.
+
+    Args:
+        argv: "--full" for the largest stores as well.
+
+    Returns:
+        Rows of the time and of the memory of each kind of work.
+    """
+    sizes = FULL_SIZES if "--full" in argv else SIZES
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        pool = random_tiles(64, TILE_PX)
+        runs = []
+        for tiles in sizes:
+            store = write_store(Path(name) / f"store-{tiles}", pool, tiles)
+            runs.append(in_fresh_process(_PRETRAIN, str(store)))
+        rows += _rows("pre-training epoch", sizes, runs)
+        for task in ("single_label", "segmentation"):
+            runs = []
+            for tiles in sizes:
+                folder = str(Path(name) / f"{task}-{tiles}")
+                for _ in range(2):  # the first writes what the second reads
+                    run = in_fresh_process(_EVALUATE, folder, str(tiles), task)
+                runs.append(run)
+            rows += _rows(f"scoring, {task}", sizes, runs)
+    return rows
+
+
+def _rows(
+    name: str, sizes: tuple[int, ...], runs: list[tuple[list[float], float]]
+) -> list[Row]:
+    """Largest against smallest size."""
+    (few_s, few_mib), (many_s, many_mib) = runs[0], runs[-1]
+    growth, more = median(many_s) / median(few_s), many_mib / few_mib
+    steps = ", ".join(
+        f"{tiles:,}: {1e3 * median(seconds):.3g} ms, {mib:.0f} MiB"
+        for tiles, (seconds, mib) in zip(sizes, runs, strict=True)
+    )
+    between = f"{sizes[-1]:,} tiles, of {sizes[0]:,}"
+    return [
+        row(
+            f"{name}, time a tile: {between}",
+            1e3 * median(many_s),
+            "ms",
+            spread=spread(many_s),
+            peer=1e3 * median(few_s),
+            ratio_to_peer=1 / growth,
+            goal="within 10 %",
+            met=growth <= MOST,
+            note=steps,
+        ),
+        row(
+            f"{name}, peak memory: {between}",
+            many_mib,
+            "MiB",
+            peer=few_mib,
+            ratio_to_peer=1 / more,
+            goal="within 10 %",
+            met=more <= MOST,
+            note="of the process's own, without files mapped or cached",
+        ),
+    ]

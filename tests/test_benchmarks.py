@@ -1,0 +1,127 @@
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+MACHINE = {"cpu": "x", "cores": 2, "python": "3", "torch": "2", "date": "today"}
+ROW = {
+    "name": "copying",
+    "value": 2.5,
+    "unit": "ms",
+    "spread": 0.1,
+    "peer": 5.0,
+    "ratio_to_peer": 2.0,
+    "limit": None,
+    "ratio_to_limit": None,
+    "goal": ">= 2 x peer",
+    "met": True,
+    "note": "a | b",
+}
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _results(**rows: list[dict[str, Any]]) -> dict[str, Any]:
+    benchmarks = {name: {"rows": r, "fault": ""} for name, r in rows.items()}
+    return {"machine": MACHINE, "benchmarks": benchmarks}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Path:
+    """The runner beside two benchmarks, of which one fails."""
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    shutil.copy(FOLDER / "run.py", folder)
+    (folder / "bench_good.py").write_text(f"def main(argv):\n    return [{ROW!r}]\n")
+    (folder / "bench_bad.py").write_text(
+        "def main(argv):\n    raise ValueError('no luck')\n"
+    )
+    return folder
+
+
+def _run(folder: Path, *names: str) -> int:
+    command = [sys.executable, str(folder / "run.py"), *names]
+    return subprocess.run(command, capture_output=True, check=False).returncode
+
+
+def test_a_benchmark_that_fails_is_reported_and_the_others_count(bench: Path) -> None:
+    assert _run(bench) == 1
+    results = json.loads((bench / "results.json").read_text())["benchmarks"]
+    assert results["good"]["rows"] == [ROW]
+    assert results["bad"]["fault"] == "ValueError: no luck"
+    assert "failed: ValueError: no luck" in (bench / "results.md").read_text()
+
+
+def test_one_benchmark_leaves_the_results_of_the_others(bench: Path) -> None:
+    _run(bench)
+    assert _run(bench, "good") == 0
+    results = json.loads((bench / "results.json").read_text())["benchmarks"]
+    assert set(results) == {"good", "bad"}
+
+
+def test_an_unknown_benchmark_is_refused_with_those_there_are(bench: Path) -> None:
+    assert _run(bench, "best") == 1
+    results = json.loads((bench / "results.json").read_text())["benchmarks"]
+    assert results["best"]["fault"] == "no benchmark best; there are bad, good"
+
+
+def test_a_table_has_a_line_a_row_and_empty_cells_for_what_does_not_apply() -> None:
+    (line,) = [
+        line
+        for line in _load("run").table(_results(memory=[ROW])).splitlines()
+        if line.startswith("| copying")
+    ]
+    assert line == (
+        "| copying | 2.5 | ms | 0.1 | 5 | 2 |  |  | >= 2 x peer | yes | a / b |"
+    )
+
+
+def test_a_page_quotes_rows_with_a_goal_between_its_marks() -> None:
+    run = _load("run")
+    page = f"before\n{run.MARKS[0]}\nold\n{run.MARKS[1]}\nafter\n"
+    other = {**ROW, "name": "aimless", "goal": ""}
+    quoted = run.quote(page, _results(memory=[ROW, other]))
+    assert "| memory | copying | 2.5 | ms | 2 |  | >= 2 x peer | yes |" in quoted
+    assert "aimless" not in quoted
+    assert "old" not in quoted
+    assert quoted.startswith("before\n")
+    assert quoted.endswith("\nafter\n")
+    assert run.quote(quoted, _results(memory=[ROW, other])) == quoted
+
+
+def test_spread_is_half_the_middle_half_over_the_median() -> None:
+    assert _load("measure").spread([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(0.5)
+
+
+def test_ways_are_timed_in_turn_after_one_run_each() -> None:
+    calls: list[str] = []
+    work = {name: lambda name=name: calls.append(name) for name in "ab"}
+    seconds = _load("measure").interleave(work, rounds=2)
+    assert calls == ["a", "b"] * 3
+    assert {name: len(times) for name, times in seconds.items()} == {"a": 2, "b": 2}
+
+
+@pytest.mark.parametrize(
+    "file", sorted(FOLDER.glob("bench_*.py")), ids=lambda f: f.stem
+)
+def test_every_benchmark_has_a_main_that_takes_arguments(file: Path) -> None:
+    assert "def main(argv: list[str]) -> list[Row]:" in file.read_text()
+
+
+def test_the_page_has_both_marks() -> None:
+    page = (FOLDER.parent / "docs" / "performance.md").read_text()
+    assert all(page.count(mark) == 1 for mark in _load("run").MARKS)
