@@ -163,6 +163,18 @@ def test_a_fault_that_no_reading_mends_is_raised_at_once(
         write_block(_job(tmp_path, patches, retries=9))
 
 
+def test_what_a_sidecar_file_says_of_a_raster_holds(
+    tmp_path: Path, patches: list[Patch]
+) -> None:
+    lowest = float(rasterio.open(patches[0].s1).read(1).min())
+    patches[0].s1.with_name(f"{patches[0].s1.name}.aux.xml").write_text(
+        f'<PAMDataset><PAMRasterBand band="1"><NoDataValue>{lowest}</NoDataValue>'
+        "</PAMRasterBand></PAMDataset>"
+    )
+    record = write_block(_job(tmp_path, patches))
+    assert record.bad_patches == {"s1_invalid": ["spring-1-p0"]}
+
+
 def test_a_worker_with_other_code_is_refused(
     tmp_path: Path, patches: list[Patch]
 ) -> None:

@@ -25,6 +25,14 @@ from sentinel_fusion.data.tiling.plan import Block
 from sentinel_fusion.data.tiling.rules import UNREADABLE, TileRules
 
 _RETRY_AFTER_S = 0.1
+_GDAL = {
+    # siblings are looked for one by one: listing the 700 files of a scene again with
+    # every file opened takes half as long as opening it
+    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
+    # bytes; the default is a share of the machine for every worker. A strip of a whole
+    # scene fits, so that bands that lie together are decoded once.
+    "GDAL_CACHEMAX": 512 * 2**20,
+}
 
 
 @dataclass(frozen=True)
@@ -124,9 +132,7 @@ def _state_of(file: Path) -> tuple[int, int] | None:
 
 
 def _write(job: BlockJob, folder: Path, inputs_sha256: str) -> BlockRecord:
-    # siblings are looked for one by one: listing the 700 files of a scene again with
-    # every file opened takes half as long as opening it
-    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"), ExitStack() as stack:
+    with rasterio.Env(**_GDAL), ExitStack() as stack:
         writer = BlockWriter(
             folder, job.rules, with_labels=job.with_labels, stack=stack
         )
