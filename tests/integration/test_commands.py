@@ -88,6 +88,12 @@ def test_adding_an_arm_to_a_task_runs_its_cells_only(clone: Clone) -> None:
     assert ran == cells | {"check_params", "check_arms", *SUMMARIES}
 
 
+def test_who_tiles_and_how_patiently_changes_the_page_only(clone: Clone) -> None:
+    change = {"workers": 1, "retries": 0, "scheduler": "tcp://nobody:1"}
+    clone.edit_params(lambda params: params["tile"].update(change))
+    assert clone.stages_run_by("dvc", "repro") == {"check_params", "report"}
+
+
 def test_removing_a_fraction_prunes_its_cells(clone: Clone) -> None:
     clone.edit_params(lambda params: params["grid"]["label_fracs"].remove(0.5))
     assert clone.stages_run_by("dvc", "repro") == {"check_params", *SUMMARIES}
