@@ -60,8 +60,8 @@ def main(argv: list[str]) -> list[Row]:
         A row a measurement: "name", "value", "unit", "goal", "met" and "note".
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--patches", type=int, default=400)
-    parser.add_argument("--memory", type=int, nargs=2, default=(100, 1000))
+    parser.add_argument("--patches", type=int, default=200)
+    parser.add_argument("--memory", type=int, nargs=2, default=(100, 500))
     parser.add_argument("--listed", type=int, default=18_000)
     given = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
