@@ -7,6 +7,7 @@ from tests.builders import s1_pixels, s2_pixels, write_folder_scene, write_raste
 
 from sentinel_fusion.bands import S1_BANDS, S2_BANDS
 from sentinel_fusion.data import loader as loader_module
+from sentinel_fusion.data import tile_reader
 from sentinel_fusion.data.augment import Window, build_augment
 from sentinel_fusion.data.loader import BatchLoader, TileStore, load_augmented
 from sentinel_fusion.data.shards import ShardReader
@@ -57,8 +58,8 @@ def test_radar_batch_is_decibels_less_mean_by_deviation(store: TileStore) -> Non
 def test_optical_batch_is_reflectance_less_mean_by_deviation(store: TileStore) -> None:
     images = _loader(store, "s2").load(np.array([1]))["s2"]
     b01, b12 = images[0, [0, 12], 2, 5].tolist()  # row 2, column 16 + 5
-    assert b01 == pytest.approx((1000 + 2 + 21 - 1000) / 10)
-    assert b12 == pytest.approx((1000 + 1200 + 2 + 21 - 1000) / 10)
+    assert b01 == pytest.approx((1000 + 2 + 21 - 1000) / 10, abs=1e-5)
+    assert b12 == pytest.approx((1000 + 1200 + 2 + 21 - 1000) / 10, abs=1e-5)
 
 
 def test_missing_radar_pixel_gets_the_band_mean(store: TileStore) -> None:
@@ -77,7 +78,7 @@ def test_missing_optical_pixel_gets_the_band_means(tmp_path: Path) -> None:
     write_tiles(patches, folder, RULES, with_labels=False, progress=lambda: None)
     images = _loader(TileStore(folder), "s2").load(np.array([0]))["s2"]
     assert (images[0, :, 0, 0] == 0).all()
-    assert images[0, 0, 0, 1] == pytest.approx((1001 - 1000) / 10)
+    assert images[0, 0, 0, 1] == pytest.approx((1001 - 1000) / 10, abs=1e-5)
 
 
 def test_normalised_tiles_have_zero_mean_and_unit_deviation(store: TileStore) -> None:
@@ -194,6 +195,15 @@ def test_a_batch_that_is_in_use_is_not_overwritten(anywhere: BatchLoader) -> Non
     for _ in range(3):
         anywhere.load(ALL[2:])
     assert torch.equal(first, before)
+
+
+def test_tiles_scaled_together_are_those_scaled_one_by_one(
+    store: TileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = _loader(store, "s1", "s2").load(ALL)
+    monkeypatch.setattr(tile_reader, "CACHED_NUMBERS", 1)
+    one_by_one = _loader(store, "s1", "s2").load(ALL)
+    assert all(torch.equal(x, one_by_one[sensor]) for sensor, x in together.items())
 
 
 def test_a_store_says_which_tiles_are_complete(store: TileStore) -> None:

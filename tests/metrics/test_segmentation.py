@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from sentinel_fusion.classes import CLASS_NAMES, IGNORE_INDEX
+from sentinel_fusion.metrics import segmentation
 from sentinel_fusion.metrics.segmentation import (
     class_iou,
     from_predictions,
@@ -39,6 +40,15 @@ PIXELS = st.lists(
 def test_confusion_counts_true_rows_and_predicted_columns() -> None:
     confusion = pixel_confusion(PROBABILITY, WANTED)
     assert confusion[np.ix_([0, 7], [0, 7])].tolist() == [[2, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 5])
+def test_counts_do_not_depend_on_how_many_pixels_are_counted_at_once(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = pixel_confusion(PROBABILITY, WANTED)
+    monkeypatch.setattr(segmentation, "_PIXELS_AT_ONCE", at_once)
+    assert pixel_confusion(PROBABILITY, WANTED).tolist() == expected.tolist()
 
 
 def test_iou_by_hand() -> None:

@@ -1,11 +1,12 @@
 """Tiles of one sensor out of the mapped shards, for a CPU or for another device."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int16, Integer, Shaped
+from jaxtyping import Bool, Float, Int16, Integer
 from torch import Tensor
 
 from sentinel_fusion.bands import BANDS
@@ -14,7 +15,10 @@ from sentinel_fusion.data.rooms import Rooms
 from sentinel_fusion.data.scaling import Scaler
 from sentinel_fusion.data.shards import ShardReader
 
+CACHED_NUMBERS = 2**19
+"""Numbers that are scaled at once, unless one image has more: 2 MiB."""
 Rows = Integer[np.ndarray, " tiles"]
+_Pixels = TypeVar("_Pixels", np.ndarray, Tensor)
 
 
 class TileReader:
@@ -56,11 +60,14 @@ class TileReader:
         """
         size_px = window.size_px
         images = self._rooms.tensor(len(rows), size_px, size_px, self._bands)
-        tiles = self._tiles(rows, window)
-        # tile by tile, so that each is scaled while it lies in the cache
-        for image, tile, is_whole in zip(images, tiles, is_complete, strict=True):
-            image.copy_(tile)
-            self._scaler.scale_(image, is_complete=bool(is_whole))
+        at_once = max(1, CACHED_NUMBERS // (size_px**2 * self._bands))
+        tiles = self._tiles(self._tensors, rows, window)
+        # a few tiles at a time, so that they are scaled while they lie in the cache
+        for start in range(0, len(rows), at_once):
+            few = slice(start, start + at_once)
+            for image in images[few]:
+                image.copy_(next(tiles))
+            self._scaler.scale_(images[few], is_complete=bool(is_complete[few].all()))
         return images
 
     def gather(
@@ -75,10 +82,9 @@ class TileReader:
         """
         # numpy copies rows that lie apart faster than torch does
         room = into.numpy().view(self.shards.dtype)
-        for image, (shard, position) in zip(
-            room, self.shards.locate(rows), strict=True
-        ):
-            image[...] = self.shards.shards[shard][position, window.rows, window.cols]
+        tiles = self._tiles(self.shards.shards, rows, window)
+        for image, tile in zip(room, tiles, strict=True):
+            image[...] = tile
 
     def send(
         self, rows: Rows, window: Window, device: torch.device
@@ -132,7 +138,11 @@ class TileReader:
         return images
 
     def _tiles(
-        self, rows: Rows, window: Window
-    ) -> Iterator[Shaped[Tensor, "rows cols bands"]]:
+        self, shards: Sequence[_Pixels], rows: Rows, window: Window
+    ) -> Iterator[_Pixels]:
+        """Windows where they lie; a shard's are cut once, which takes time as well."""
+        cut: dict[int, _Pixels] = {}
         for shard, position in self.shards.locate(rows):
-            yield self._tensors[shard][position, window.rows, window.cols]
+            if shard not in cut:
+                cut[shard] = shards[shard][:, window.rows, window.cols]
+            yield cut[shard][position]

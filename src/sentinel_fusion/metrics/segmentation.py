@@ -26,6 +26,8 @@ chance_counts = by_chance
 """Counts as of predictions as frequent that know nothing about the pixels."""
 LEVELS = 255
 """Probabilities are kept as whole 255ths; the likeliest class may tie within one."""
+_PIXELS_AT_ONCE = 2**20
+"""Counting needs some 40 bytes a pixel on top of its probabilities."""
 Probability = Real[np.ndarray, "tiles pixels classes"]
 Wanted = UInt8[np.ndarray, "tiles pixels"]
 
@@ -63,7 +65,11 @@ def pixel_confusion(
     Raises:
         ValueError: If no pixel has a label.
     """
-    confusion = count(likeliest(probability)[0], wanted)
+    confusion = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
+    rows_at_once = max(1, _PIXELS_AT_ONCE * len(wanted) // max(1, wanted.size))
+    for start in range(0, len(wanted), rows_at_once):
+        rows = slice(start, start + rows_at_once)
+        confusion += count(likeliest(probability[rows])[0], wanted[rows])
     if not confusion.any():
         raise ValueError("segmentation needs at least 1 labelled pixel, got 0")
     return confusion

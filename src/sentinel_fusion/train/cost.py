@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 _MIB = 2**20
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -59,6 +58,9 @@ def forward_gflops(forward: Callable[[], object]) -> float:
     Returns:
         Floating-point operations / 1e9, a multiplication with addition counted as two.
     """
+    # imported here for the sake of a stage's start: it brings Triton along
+    from torch.utils.flop_counter import FlopCounterMode
+
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         forward()
     return float(counter.get_total_flops()) / 1e9

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from sentinel_fusion.data.loader import Batch
 from sentinel_fusion.data.part import WHOLE, Part
-from sentinel_fusion.train.joint_layers import join_layers
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -160,6 +159,9 @@ class ManyRanks(OneRank):
         Returns:
             The method, to be trained.
         """
+        # imported here for the sake of a stage's start: it brings timm along
+        from sentinel_fusion.train.joint_layers import join_layers
+
         method = join_layers(method.to(self.device), self.part, self.device)
         if hasattr(method, "part"):
             method.part = self.part  # type: ignore[assignment]
