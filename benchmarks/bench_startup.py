@@ -11,7 +11,7 @@ import time
 
 from measure import ROOT, Row, median, row, spread
 
-ROUNDS = 3
+ROUNDS = 2
 GOAL_S = 3.0
 SHOWN = 4
 _IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)")
