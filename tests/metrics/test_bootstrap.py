@@ -82,12 +82,6 @@ def test_the_same_seed_draws_the_same_places() -> None:
     assert not np.array_equal(place_weights(5, 9, 3), place_weights(5, 9, 4))
 
 
-@pytest.mark.parametrize("num_places", [0, 1])
-def test_too_few_places_are_refused(num_places: int) -> None:
-    with pytest.raises(ValueError, match=r"at least 2 test places, got \d; label"):
-        place_weights(num_places, 10, 0)
-
-
 def _sample(offset: float) -> Sample:
     return Sample(
         np.array([0.1, 0.2]) + offset,

@@ -14,29 +14,36 @@ SEEDS, PLACES, TILES = 3, 30, 600
 MAJORITY = np.random.default_rng(0).integers(0, 8, TILES)
 
 
-def _table(right: float, rng: np.random.Generator) -> pd.DataFrame:
+def _table(
+    right: float, rng: np.random.Generator, num_places: int = PLACES
+) -> pd.DataFrame:
     """A share of the tiles predicted right, the others as any class."""
     is_right = rng.random(TILES) < right
     predicted = np.where(is_right, MAJORITY, rng.integers(0, 8, TILES))
     columns = single_label.prediction_columns(np.eye(8)[predicted], MAJORITY)
     tiles = np.arange(TILES)
     columns = columns.assign(
-        tile_id=tiles.astype(str), place_id=(tiles % PLACES).astype(str)
+        tile_id=tiles.astype(str), place_id=(tiles % num_places).astype(str)
     )
     return pd.concat([columns.assign(split=split) for split in ("test", "val")])
 
 
-def _cell(right: float, seed: int) -> PlaceCounts:
+def _cell(right: float, seed: int, num_places: int = PLACES) -> PlaceCounts:
     rng = np.random.default_rng(seed)
-    parts = [("finetuned", number, [_table(right, rng)]) for number in range(SEEDS)]
+    parts = [
+        ("finetuned", number, [_table(right, rng, num_places)])
+        for number in range(SEEDS)
+    ]
     return count_places(parts, "single_label")["finetuned"]
 
 
-def _claim(pretrained: float, supervised: float) -> dict[str, float | str]:
+def _claim(
+    pretrained: float, supervised: float, num_places: int = PLACES
+) -> dict[str, float | str]:
     cells: dict[Point, PlaceCounts] = {
-        ("mma", "finetuned", 0.1): _cell(pretrained, 1),
-        ("late", "finetuned", 1.0): _cell(supervised, 2),
-        ("early", "finetuned", 1.0): _cell(supervised / 2, 3),
+        ("mma", "finetuned", 0.1): _cell(pretrained, 1, num_places),
+        ("late", "finetuned", 1.0): _cell(supervised, 2, num_places),
+        ("early", "finetuned", 1.0): _cell(supervised / 2, 3, num_places),
     }
     study = Study(cells, "single_label", draws=200, seed=0)
     best = study.best({"late", "early"}, 1.0, 0.95)
@@ -58,6 +65,12 @@ def test_the_verdict_follows_the_scores(
     pretrained: float, supervised: float, verdict: str
 ) -> None:
     assert _claim(pretrained, supervised)["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("pretrained", "supervised"), [(0.9, 0.2), (0.0, 0.9)])
+def test_one_test_place_decides_nothing(pretrained: float, supervised: float) -> None:
+    claim = _claim(pretrained, supervised, num_places=1)
+    assert (claim["verdict"], claim["low"], claim["high"]) == (UNDECIDED, -1, 1)
 
 
 CLAIM = _claim(0.8, 0.5)

@@ -31,6 +31,12 @@ def test_the_value_is_the_mean_over_seeds() -> None:
     assert interval(SAMPLE, 0.95).value == pytest.approx(HITS.mean() / 10)
 
 
+def test_of_one_place_nothing_can_be_said() -> None:
+    found = interval(_plain(HITS[:, :1]), 0.95)
+    assert found.value == pytest.approx(HITS[:, 0].mean() / 10)
+    assert (found.low, found.high, found.p_value) == (-np.inf, np.inf, 1)
+
+
 def _by_hand(sample: Sample, confidence: float) -> tuple[float, float]:
     """Half widths with other seeds and with these, one number after the other."""
     draws = sample.draws.tolist()

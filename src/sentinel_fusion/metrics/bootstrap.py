@@ -14,7 +14,6 @@ from jaxtyping import Float, Real
 Score = Callable[
     [Real[np.ndarray, "*batch rows columns"]], dict[str, Float[np.ndarray, "*batch"]]
 ]
-_FEWEST_PLACES = 2
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Sample:
     Args:
         values: On the test places as they are.
         draws: On as many places drawn with replacement.
-        left_out: On all places but one, one after the other.
+        left_out: On all places but one, one after the other; NaN where there is one.
     """
 
     values: Float[np.ndarray, "*batch seeds"]
@@ -55,15 +54,7 @@ def place_weights(
 
     Returns:
         Whole numbers, whose rows sum to the number of places.
-
-    Raises:
-        ValueError: If there are too few places to draw from.
     """
-    if num_places < _FEWEST_PLACES:
-        raise ValueError(
-            f"intervals need at least {_FEWEST_PLACES} test places, got {num_places}; "
-            "label more places or raise split.test_frac"
-        )
     shares = np.full(num_places, 1 / num_places)
     drawn = np.random.default_rng(seed).multinomial(num_places, shares, size=draws)
     return drawn.astype(np.float64)
@@ -90,7 +81,13 @@ def resample(
     drawn = (weights @ flat).reshape(*before, len(weights), rows, columns)
     total = counts.sum(axis=-3)
     values, draws = score(total), score(drawn)
-    left_out = score(total[..., None, :, :] - counts)
+    if counts.shape[-3] == 1:  # without it there is nothing to score
+        left_out = {
+            name: np.full_like(found[..., None], np.nan)
+            for name, found in values.items()
+        }
+    else:
+        left_out = score(total[..., None, :, :] - counts)
     return {name: Sample(values[name], draws[name], left_out[name]) for name in values}
 
 

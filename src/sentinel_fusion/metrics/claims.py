@@ -2,7 +2,9 @@
 
 from collections.abc import Collection
 
-from sentinel_fusion.metrics.comparisons import Best, Samples
+import numpy as np
+
+from sentinel_fusion.metrics.comparisons import Best, Samples, difference_ends
 from sentinel_fusion.metrics.intervals import Interval, interval
 
 HOLDS = "holds"
@@ -35,10 +37,11 @@ def judge(
             continue
         found = best.compare(samples[point])
         gain = interval(samples[point] - by_chance, best.confidence)
+        low, high = difference_ends(found)
         claims.setdefault(arm, {})[use] = {
             "difference": _rounded(found.value),
-            "low": _rounded(found.low),
-            "high": _rounded(found.high),
+            "low": _rounded(low),
+            "high": _rounded(high),
             "verdict": verdict(found, gain),
             "reference": best.arm,
             "chance": _rounded(by_chance.values.mean()),
@@ -58,8 +61,10 @@ def verdict(difference: Interval, above_chance: Interval) -> str:
 
     Returns:
         ``HOLDS`` where the whole interval is at or above 0, ``FAILS`` where it is below
-        0 or the arm may be at chance, else ``UNDECIDED``.
+        0 or the arm may be at chance, else ``UNDECIDED``, as on a single test place.
     """
+    if np.isneginf(difference.low):
+        return UNDECIDED
     if above_chance.low <= 0 or difference.high < 0:
         return FAILS
     return HOLDS if difference.low >= 0 else UNDECIDED

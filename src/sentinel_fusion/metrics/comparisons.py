@@ -136,8 +136,21 @@ def best_rows(samples: Samples, arms: Collection[str], best: Best) -> list[Row]:
 
 
 def _row(point: Point, versus: Point, found: Interval) -> Row:
-    values = (found.value, found.low, found.high, found.p_value)
+    values = (found.value, *difference_ends(found), found.p_value)
     return dict(zip(COLUMNS[:-1], (*point, *versus, *map(float, values)), strict=True))
+
+
+def difference_ends(found: Interval) -> tuple[float, float]:
+    """Ends of the interval of a difference of two scores in 0..1.
+
+    Args:
+        found: The interval.
+
+    Returns:
+        Its ends, cut where no difference can be.
+    """
+    low, high = np.clip([found.low, found.high], -1, 1).tolist()
+    return low, high
 
 
 def comparison_table(rows: Sequence[Row]) -> pd.DataFrame:
