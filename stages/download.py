@@ -10,6 +10,8 @@ from sentinel_fusion.folders import make_empty
 from sentinel_fusion.params import load_params
 
 _LOG = logging.getLogger(__name__)
+_FEWEST = 3
+"""Places that a split by place cannot do without."""
 
 
 def main(role: str) -> None:
@@ -36,14 +38,22 @@ def main(role: str) -> None:
         seed=params.seed,
         **settings,
     )
-    write_manifest(patches, raw / "patches.csv")
+    places = len({patch.place_id for patch in patches})
     _LOG.info(
         "%s: %d patches in %d places from %s",
         role,
         len(patches),
-        len({patch.place_id for patch in patches}),
+        places,
         source.source,
     )
+    if role == "labelled" and params.split.protocol == "places" and places < _FEWEST:
+        blocks = ", or cut scenes into blocks: download.folder.block_px, say 1024"
+        sys.exit(
+            f"{source.path}: split.protocol places needs at least {_FEWEST} labelled "
+            f"places (to train on, to select on, to test on), got {places}; add places"
+            f"{blocks if source.source == 'folder' else ''}"
+        )
+    write_manifest(patches, raw / "patches.csv")
 
 
 if __name__ == "__main__":

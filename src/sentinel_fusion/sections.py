@@ -116,6 +116,7 @@ class Folder(Section):
     s1_scale: Literal["auto", "db", "linear"]
     s2_offset: Literal["auto", 0, 1000]
     min_s1_cover: Annotated[float, Field(gt=0, le=1)]
+    block_px: Annotated[int, Field(ge=0)]
 
 
 class Stac(Section):

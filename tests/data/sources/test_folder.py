@@ -76,6 +76,7 @@ def _prepare(folder: Path, raw: Path, role: str = "pretrain") -> list[Patch]:
         s1_scale="auto",
         s2_offset="auto",
         min_s1_cover=0.5,
+        block_px=0,
     )
 
 
@@ -137,6 +138,7 @@ def test_params_outweigh_what_pixels_tell(tmp_path: Path) -> None:
         s1_scale="linear",
         s2_offset=1000,
         min_s1_cover=0.5,
+        block_px=0,
     )
     assert (patch.s1_scale, patch.s2_offset) == ("linear", 1000)
 

@@ -30,6 +30,7 @@ def _prepare(folder: Path, raw: Path) -> list[Patch]:
         s1_scale="auto",
         s2_offset="auto",
         min_s1_cover=0.5,
+        block_px=0,
     )
 
 

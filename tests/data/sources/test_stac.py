@@ -59,6 +59,7 @@ def _prepare(
             "s1_scale": "auto",
             "s2_offset": "auto",
             "min_s1_cover": 1.0,
+            "block_px": 0,
         },
     )
 

@@ -1,4 +1,4 @@
-"""Write GDAL virtual rasters: band stacks, dB as power, and warped rasters.
+"""Write GDAL virtual rasters: band stacks, windows, dB as power, warped rasters.
 
 Paths inside them are those that the caller has, relative to the working folder, as in
 the manifest. Relative to the VRT they would break where DVC's cache links files.
@@ -73,6 +73,36 @@ def write_stack(
             # a "complex" source is one that leaves out pixels of nodata
             part = _add_source(band, "ComplexSource", layer.source)
             ET.SubElement(part, "NODATA").text = repr(float(layer.nodata))
+    return _write(root, file)
+
+
+def write_window(
+    file: Path, source: Path, grid: Grid, *, first_row: int, first_col: int
+) -> Path:
+    """A part of a raster, its values and nodata as they are.
+
+    Args:
+        file: VRT to write.
+        source: Raster to take it from.
+        grid: Grid of the part.
+        first_row: Row of the source where it begins.
+        first_col: Column of the source where it begins.
+
+    Returns:
+        ``file``.
+    """
+    size = {"xSize": str(grid.width_px), "ySize": str(grid.height_px)}
+    root = _dataset(grid)
+    with open_raster(source) as raster:
+        kinds = zip(raster.dtypes, raster.nodatavals, strict=True)
+        for number, (dtype, nodata) in enumerate(kinds, start=1):
+            band = _add_band(root, number, dtype)
+            if nodata is not None:
+                ET.SubElement(band, "NoDataValue").text = repr(float(nodata))
+            part = _add_source(band, "SimpleSource", BandSource(source, number))
+            start = {"xOff": str(first_col), "yOff": str(first_row)}
+            ET.SubElement(part, "SrcRect", {**start, **size})
+            ET.SubElement(part, "DstRect", {"xOff": "0", "yOff": "0", **size})
     return _write(root, file)
 
 

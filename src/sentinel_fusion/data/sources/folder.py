@@ -8,7 +8,7 @@ codes. Size, CRS and pixel size are free and may differ between them.
 import json
 import logging
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from sentinel_fusion.data.scenes.bands import (
     find_s1_bands,
     find_s2_bands,
 )
+from sentinel_fusion.data.scenes.blocks import cut_into_blocks
 from sentinel_fusion.data.scenes.units import (
     S1Scale,
     S2Offset,
@@ -33,6 +34,26 @@ from sentinel_fusion.data.scenes.units import (
 )
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SceneRules:
+    """Units of scenes, and what counts as one.
+
+    Args:
+        s1_scale: "db", "linear", or "auto" to tell it from pixels.
+        s2_offset: What to subtract from optical values: 0, 1000, or "auto" to tell it
+            from metadata and pixels.
+        min_s1_cover: Share of the optical raster's ground that the radar raster must
+            cover, 0..1.
+        block_px: Edge of the blocks that a scene is cut into, each a place; 0: a scene
+            is one place.
+    """
+
+    s1_scale: S1Scale
+    s2_offset: S2Offset
+    min_s1_cover: float
+    block_px: int
 
 
 def list_patches(folder: Path, *, with_labels: bool, label_scheme: str) -> list[Patch]:
@@ -89,9 +110,7 @@ def prepare(
     role: str,
     seed: int,
     label_scheme: str,
-    s1_scale: S1Scale,
-    s2_offset: S2Offset,
-    min_s1_cover: float,
+    **rules: object,
 ) -> list[Patch]:
     """Scenes of the user on disk, each on one grid and with its units told.
 
@@ -105,60 +124,47 @@ def prepare(
         role: "pretrain" or "labelled"; only the latter reads labels.
         seed: Not drawn from.
         label_scheme: Code scheme of the label rasters.
-        s1_scale: "db", "linear", or "auto" to tell it from pixels.
-        s2_offset: What to subtract from optical values: 0, 1000, or "auto" to tell it
-            from metadata and pixels.
-        min_s1_cover: Share of the optical raster's ground that the radar raster must
-            cover, 0..1.
+        rules: Fields of ``SceneRules``.
 
     Returns:
-        The scenes, one patch each.
+        The scenes, one patch each, or their blocks.
     """
     scenes = list_patches(
         path, with_labels=role == "labelled", label_scheme=label_scheme
     )
-    patches = [
-        _prepare_scene(
-            scene,
-            raw / scene.patch_id,
-            s1_scale=s1_scale,
-            s2_offset=s2_offset,
-            min_s1_cover=min_s1_cover,
-        )
-        for scene in scenes
+    scene_rules = SceneRules(**rules)  # type: ignore[arg-type]
+    prepared = [
+        _prepare_scene(scene, raw / scene.patch_id, scene_rules) for scene in scenes
     ]
-    lacking = Counter(name for patch in patches for name in patch.s2_missing.split())
+    lacking = Counter(
+        name for blocks in prepared for name in blocks[0].s2_missing.split()
+    )
     if lacking:
         counts = ", ".join(f"{name} in {n}" for name, n in sorted(lacking.items()))
-        _LOG.warning("%s: stored as 0: %s of %d scenes", role, counts, len(patches))
-    return patches
+        _LOG.warning("%s: stored as 0: %s of %d scenes", role, counts, len(scenes))
+    return [block for blocks in prepared for block in blocks]
 
 
-def _prepare_scene(
-    scene: Patch,
-    folder: Path,
-    *,
-    s1_scale: S1Scale,
-    s2_offset: S2Offset,
-    min_s1_cover: float,
-) -> Patch:
+def _prepare_scene(scene: Patch, folder: Path, rules: SceneRules) -> list[Patch]:
     s1_bands, s2_bands = find_s1_bands(scene.s1), find_s2_bands(scene.s2)
-    scale, scale_from = find_s1_scale(scene.s1, s1_bands, s1_scale)
-    offset, offset_from = find_s2_offset(s2_bands, s2_offset)
+    scale, scale_from = find_s1_scale(scene.s1, s1_bands, rules.s1_scale)
+    offset, offset_from = find_s2_offset(s2_bands, rules.s2_offset)
     folder.mkdir(parents=True, exist_ok=True)
     alignment = align_scene(
         replace(scene, s1_scale=scale, s2_offset=offset),
         s1_bands,
         s2_bands,
         folder,
-        min_s1_cover=min_s1_cover,
+        min_s1_cover=rules.min_s1_cover,
     )
     report = _describe(scene, s2_bands, alignment)
     report["s1"] |= {"scale": scale, "scale_from": scale_from}
     report["s2"] |= {"offset": offset, "offset_from": offset_from}
     (folder / "scene.json").write_text(json.dumps(report, indent=2) + "\n")
+    blocks = cut_into_blocks(alignment.patch, alignment.grid, rules.block_px, folder)
     _LOG.info(
-        "%s: s1 is %s (%s); s2 offset %d (%s); missing bands: %s; put on the grid: %s",
+        "%s: s1 is %s (%s); s2 offset %d (%s); missing bands: %s; put on the grid: %s; "
+        "places: %d",
         scene.patch_id,
         scale,
         scale_from,
@@ -166,8 +172,9 @@ def _prepare_scene(
         offset_from,
         ", ".join(s2_bands.missing) or "none",
         ", ".join(alignment.warped) or "none",
+        len(blocks),
     )
-    return alignment.patch
+    return blocks
 
 
 def _describe(
