@@ -21,7 +21,8 @@ READERS_OF_PARAMS = {
     ROOT / "src" / PACKAGE / f"{name}.py" for name in ("faults", "params", "sections")
 }
 METHOD_PARTS = {
-    ROOT / "src" / PACKAGE / part for part in ("models/heads.py", "data/views.py")
+    ROOT / "src" / PACKAGE / part
+    for part in ("models/heads.py", "data/views.py", "losses/nt_xent_blocks.py")
 }
 
 

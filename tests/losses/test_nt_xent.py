@@ -5,7 +5,13 @@ import torch
 from torch import Tensor
 
 from sentinel_fusion.losses import nt_xent as module
-from sentinel_fusion.losses.nt_xent import NEGATIVES, nt_xent, symmetric_nt_xent
+from sentinel_fusion.losses import nt_xent_blocks
+from sentinel_fusion.losses.nt_xent import (
+    NEGATIVES,
+    nt_xent,
+    nt_xent_by_anchors,
+    symmetric_nt_xent,
+)
 
 TOLERANCE = 1e-5
 
@@ -129,15 +135,15 @@ def _loss_and_gradients(
     return loss.detach(), z1.grad, z2.grad
 
 
-def _take_form(monkeypatch: pytest.MonkeyPatch, *, symmetric: bool) -> None:
-    monkeypatch.setattr(module, "PLAIN_VECTORS", 0 if symmetric else 2**30)
+def _take_form(monkeypatch: pytest.MonkeyPatch, *, blocks: bool) -> None:
+    monkeypatch.setattr(module, "PLAIN_VECTORS", 0 if blocks else 2**30)
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_gradients_equal_those_of_the_papers_double_loop(
     symmetric: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _take_form(monkeypatch, symmetric=symmetric)
+    _take_form(monkeypatch, blocks=symmetric)
     z1, z2 = _pair()
     _, *found = _loss_and_gradients(z1, z2, temperature=0.07, negatives="both")
     expected = [g.float() for g in _slow_both_gradients(z1, z2, 0.07)]
@@ -150,12 +156,12 @@ def test_gradients_equal_those_of_the_papers_double_loop(
 def test_the_symmetric_form_equals_the_plain_one(
     negatives: str, block_rows: int, kept_entries: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEPT_ENTRIES", kept_entries)
-    monkeypatch.setattr(module, "_CPU_BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(nt_xent_blocks, "KEPT_ENTRIES", kept_entries)
+    monkeypatch.setattr(nt_xent_blocks, "_CPU_BLOCK_ROWS", block_rows)
     z1, z2 = _pair(batch=10, dim=4)
     forms = []
     for symmetric in (False, True):
-        _take_form(monkeypatch, symmetric=symmetric)
+        _take_form(monkeypatch, blocks=symmetric)
         forms.append(_loss_and_gradients(z1, z2, temperature=0.05, negatives=negatives))
     torch.testing.assert_close(forms[1], forms[0], rtol=TOLERANCE, atol=TOLERANCE)
 
@@ -166,15 +172,15 @@ def test_a_batch_on_either_side_of_the_threshold_gives_the_same(
 ) -> None:
     z1, z2 = _pair(batch=module.PLAIN_VECTORS // 2 + 1, dim=16)
     above = _loss_and_gradients(z1, z2, temperature=0.07, negatives=negatives)
-    _take_form(monkeypatch, symmetric=False)
+    _take_form(monkeypatch, blocks=False)
     below = _loss_and_gradients(z1, z2, temperature=0.07, negatives=negatives)
     torch.testing.assert_close(above, below, rtol=TOLERANCE, atol=TOLERANCE)
 
 
-def test_a_temperature_that_underflows_one_offset_takes_the_plain_form(
+def test_a_temperature_that_underflows_one_offset_stays_finite(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _take_form(monkeypatch, symmetric=True)
+    _take_form(monkeypatch, blocks=True)
     z1 = torch.eye(4)
     loss, gradient, _ = _loss_and_gradients(
         z1, -z1, temperature=0.005, negatives="both"
@@ -214,6 +220,78 @@ def test_parts_of_the_anchors_average_to_the_whole(negatives: str) -> None:
     ]
     mean = tuple((a + b) / 2 for a, b in zip(*parts, strict=True))
     torch.testing.assert_close(mean, whole, rtol=TOLERANCE, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("block_rows", [2, 256])
+@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("temperature", [0.01, 0.07])
+@pytest.mark.parametrize("negatives", NEGATIVES)
+def test_a_share_of_the_anchors_block_by_block_equals_the_plain_form(
+    negatives: str,
+    temperature: float,
+    ranks: int,
+    block_rows: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nt_xent_blocks, "_CPU_BLOCK_ROWS", block_rows)
+    z1, z2 = _pair(batch=12, dim=4)
+    options = {"temperature": temperature, "negatives": negatives}
+    each = 12 // ranks
+    for rows in (slice(n * each, (n + 1) * each) for n in range(ranks)):
+        forms = []
+        for blocks in (False, True):
+            _take_form(monkeypatch, blocks=blocks)
+            forms.append(_loss_and_gradients(z1, z2, **options, rows=rows))
+        torch.testing.assert_close(forms[1], forms[0], rtol=TOLERANCE, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 3), slice(2, 4), slice(None)])
+@pytest.mark.parametrize("negatives", NEGATIVES)
+def test_gradients_by_anchors_are_those_of_finite_differences(
+    negatives: str, rows: slice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nt_xent_blocks, "_CPU_BLOCK_ROWS", 2)
+    vectors = [z.double().requires_grad_() for z in _pair()]
+
+    def loss(z1: Tensor, z2: Tensor) -> Tensor:
+        u1, u2 = (torch.nn.functional.normalize(z) for z in (z1, z2))
+        return nt_xent_by_anchors(
+            u1, u2, temperature=0.2, negatives=negatives, rows=rows
+        )
+
+    assert torch.autograd.gradcheck(loss, vectors)
+
+
+@pytest.mark.parametrize("negatives", NEGATIVES)
+def test_a_share_of_a_large_batch_takes_the_form_by_anchors(
+    negatives: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "plain_nt_xent", None)
+    z1, z2 = _pair(batch=module.PLAIN_VECTORS, dim=4)
+    options = {"temperature": 0.1, "negatives": negatives}
+    half = len(z1) // 2
+    parts = [
+        nt_xent(z1, z2, **options, rows=rows)  # type: ignore[arg-type]
+        for rows in (slice(half), slice(half, None))
+    ]
+    whole = nt_xent(z1, z2, **options)  # type: ignore[arg-type]
+    torch.testing.assert_close(sum(parts) / 2, whole, rtol=TOLERANCE, atol=TOLERANCE)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("rows", [None, slice(128)], ids=["all", "share"])
+@pytest.mark.parametrize("batch", [64, 256])
+@pytest.mark.parametrize("negatives", NEGATIVES)
+def test_a_gpu_gives_what_a_cpu_does(
+    negatives: str, batch: int, rows: slice | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
+    z = _pair(batch=batch, dim=16)
+    options = {"temperature": 0.07, "negatives": negatives, "rows": rows}
+    expected = _loss_and_gradients(*z, **options)
+    found = _loss_and_gradients(*(x.cuda() for x in z), **options)
+    for x, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(x.cpu(), wanted, rtol=TOLERANCE, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize(
