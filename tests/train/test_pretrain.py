@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import Batch, BatchLoader
 from sentinel_fusion.methods.dual_simclr import DualSimCLR
+from sentinel_fusion.train import pretrain as pretrain_module
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
+from sentinel_fusion.train.late_check import LateCheck
 from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
 from sentinel_fusion.train.pretrain_data import PretrainData
 from sentinel_fusion.train.ranks import OneRank
@@ -73,6 +75,18 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(
     pretrain(fresh, data, SETTINGS, ONE, Checkpoints(tmp_path, "b", every_s=0))
     expected = unbroken.state_dict()
     assert all(torch.equal(w, expected[name]) for name, w in fresh.state_dict().items())
+
+
+def test_a_batch_loaded_ahead_changes_no_weight(
+    arm: ArmConfig,
+    data: PretrainData,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = _trained(arm, data, tmp_path, micro_batch=0).state_dict()
+    monkeypatch.setattr(BatchLoader, "is_streamed", True)
+    found = _trained(arm, data, tmp_path, micro_batch=0).state_dict()
+    assert all(torch.equal(w, expected[name]) for name, w in found.items())
 
 
 def test_a_resumed_run_does_not_repeat_finished_epochs(
@@ -171,3 +185,36 @@ def test_a_non_finite_loss_names_the_step_and_the_tiles(
     checkpoints = Checkpoints(tmp_path, "a", every_s=0)
     with pytest.raises(FloatingPointError, match=r"got inf at step 0; .*tile-\d+"):
         pretrain(Explodes(), data, SETTINGS, ONE, checkpoints)
+
+
+class ExplodesOnce(nn.Module):
+    """Its fourth loss is infinite, the last of the first epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.calls = 0
+
+    def training_loss(self, images: dict[str, Tensor]) -> Tensor:
+        self.calls += 1
+        return self.weight.sum() / (self.calls != 4)
+
+
+def test_a_loss_found_late_is_refused_before_anything_of_its_epoch_is_kept(
+    data: PretrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrain_module, "LateCheck", lambda late: LateCheck(late=True))
+    method, checkpoints = ExplodesOnce(), Checkpoints(tmp_path, "a", every_s=0)
+    observed: list[int] = []
+    with pytest.raises(FloatingPointError, match="got inf at step 3; "):
+        pretrain(
+            method,
+            data,
+            SETTINGS,
+            ONE,
+            checkpoints,
+            [lambda method, curve: observed.append(len(curve))],
+        )
+    assert method.calls == 4
+    assert observed == []
+    assert checkpoints.load("pretrain") is None

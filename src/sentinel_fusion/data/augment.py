@@ -54,15 +54,16 @@ def augment_d4(
         Sensor -> images, tile i of every sensor moved in the same way.
     """
     first = next(iter(images.values()))
-    batch_size, edge_px = len(first), first.shape[2]
+    batch_size, edge_px, device = len(first), first.shape[2], first.device
     drawn = torch.randint(_D4_ORDER, (part.whole(batch_size),), generator=generator)
-    start = edge_px**2 * torch.arange(batch_size).unsqueeze(1)
-    source = (_sources(edge_px)[part.cut(drawn)] + start).flatten().to(first.device)
+    elements = part.cut(drawn).to(device, non_blocking=True)
+    start = edge_px**2 * torch.arange(batch_size, device=device).unsqueeze(1)
+    source = (_sources(edge_px, device)[elements] + start).flatten()
     return {sensor: _gather_pixels(x, source) for sensor, x in images.items()}
 
 
 @cache
-def _sources(edge_px: int) -> Int64[Tensor, "elements pixels"]:
+def _sources(edge_px: int, device: torch.device) -> Int64[Tensor, "elements pixels"]:
     """Which pixel of a tile each pixel of the moved tile shows, for every element."""
     pixels = torch.arange(edge_px**2).view(edge_px, edge_px)
     turned = [pixels.rot90(element % 4) for element in range(_D4_ORDER)]
@@ -71,7 +72,7 @@ def _sources(edge_px: int) -> Int64[Tensor, "elements pixels"]:
             (pixels.fliplr() if element >= 4 else pixels).flatten()
             for element, pixels in enumerate(turned)
         ]
-    )
+    ).to(device)
 
 
 def _gather_pixels(

@@ -145,6 +145,11 @@ class BatchLoader:
         """Edge of a tile."""
         return self._whole.size_px
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether every batch is gathered by the CPU and sent to another device."""
+        return not self._on_cpu and not self._residents()
+
     def load(
         self, rows: Integer[np.ndarray, " tiles"], window: Window | None = None
     ) -> Batch:
@@ -161,13 +166,11 @@ class BatchLoader:
             memory of an earlier batch of which nothing is left.
         """
         window = window or self._whole
-        if self._kept is None:
-            self._kept = self._keep() if self._fits() else {}
-        if self._kept:
-            chosen = torch.from_numpy(rows).to(self._device)
+        if residents := self._residents():
+            chosen = torch.from_numpy(rows).to(self._device, non_blocking=True)
             images = {
                 sensor: kept[:, window.rows, window.cols][chosen]
-                for sensor, kept in self._kept.items()
+                for sensor, kept in residents.items()
             }
         else:
             images = self._read(rows, window)
@@ -193,6 +196,12 @@ class BatchLoader:
         """
         for start in range(0, len(rows), batch_size):
             yield self.load(rows[start : start + batch_size])
+
+    def _residents(self) -> dict[str, Tensor]:
+        """All tiles, as ``_read`` would give them; empty where they do not fit."""
+        if self._kept is None:
+            self._kept = self._keep() if self._fits() else {}
+        return self._kept
 
     def _fits(self) -> bool:
         numbers = len(self._store) * self.size_px**2

@@ -4,22 +4,23 @@ It reads the same for one process and for many: ``ranks`` is where they differ.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Integer
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from sentinel_fusion.data.loader import Batch, load_augmented
+from sentinel_fusion.train.batches import Rows, in_turn
 from sentinel_fusion.train.checkpoint import Checkpoints, State
 from sentinel_fusion.train.cost import forward_gflops
 from sentinel_fusion.train.device import autocast, compile_networks
 from sentinel_fusion.train.gradient_cache import cached_backward
+from sentinel_fusion.train.late_check import LateCheck
 from sentinel_fusion.train.optim import cosine_schedule
 from sentinel_fusion.train.pretrain_data import PretrainData
 from sentinel_fusion.train.ranks import OneRank
@@ -116,6 +117,7 @@ def pretrain(
         total_steps=settings.epochs * steps_an_epoch,
         warmup_steps=settings.warmup_steps,
     )
+    check = LateCheck(late=ranks.device.type == "cuda")
     curve: Curve = []
     state = ranks.share(lambda: checkpoints.load(_STATE))
     if state is not None:
@@ -135,18 +137,24 @@ def pretrain(
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
         torch.manual_seed(settings.seed * 1_000_003 + epoch)
         order = torch.randperm(len(data.train_rows), generator=generator).numpy()
-        losses = []
-        for step in range(steps_an_epoch):
-            batch = order[step * batch_size : (step + 1) * batch_size]
-            rows = data.train_rows[np.split(batch, ranks.part.of)[ranks.part.number]]
-            images = load_augmented(data.loader, rows, data.augment, generator)
+        batches = [
+            data.train_rows[np.split(batch, ranks.part.of)[ranks.part.number]]
+            for batch in order[: steps_an_epoch * batch_size].reshape(-1, batch_size)
+        ]
+        losses: list[Tensor] = []
+        for rows, images in _loaded(data, batches, generator, ranks.device):
             optimizer.zero_grad(set_to_none=True)
             loss = _backward(method, images, settings, ranks, in_parts=in_parts)
-            _refuse_non_finite(loss, epoch * steps_an_epoch + step, data, rows)
+            check.add(
+                loss,
+                epoch * steps_an_epoch + len(losses),
+                partial(_names, data, rows),
+            )
             optimizer.step()
             schedule.step()
             losses.append(loss)
             bar.update(batch_size)
+        check.finish()
         curve.append(
             {
                 "epoch": epoch + 1,
@@ -219,6 +227,20 @@ def _plan(
     return batch_size, steps_an_epoch
 
 
+def _loaded(
+    data: PretrainData,
+    batches: Sequence[Rows],
+    generator: torch.Generator,
+    device: torch.device,
+) -> Iterator[tuple[Rows, Batch]]:
+    """Rows and augmented images of every batch."""
+
+    def load(rows: Rows) -> Batch:
+        return load_augmented(data.loader, rows, data.augment, generator)
+
+    return in_turn(load, batches, device, ahead=data.loader.is_streamed)
+
+
 def _backward(
     method: nn.Module,
     images: Batch,
@@ -245,15 +267,8 @@ def _backward(
     return loss.detach()
 
 
-def _refuse_non_finite(
-    loss: Tensor, step: int, data: PretrainData, rows: Integer[np.ndarray, " batch"]
-) -> None:
-    if not torch.isfinite(loss):
-        tiles = ", ".join(str(tile) for tile in data.tile_ids[rows])
-        raise FloatingPointError(
-            f"pre-training loss must be finite, got {loss.item()} at step {step}; "
-            f"lower pretrain.learning_rate or look at the batch's tiles: {tiles}"
-        )
+def _names(data: PretrainData, rows: Rows) -> str:
+    return ", ".join(str(tile) for tile in data.tile_ids[rows])
 
 
 def _state(
