@@ -11,7 +11,14 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 ROWS = ("list", "Iterator")
-MACHINE = {"cpu": "x", "cores": 2, "python": "3", "torch": "2", "date": "today"}
+MACHINE = {
+    "card": "",
+    "cpu": "x",
+    "cores": 2,
+    "python": "3",
+    "torch": "2",
+    "date": "today",
+}
 ROW = {
     "name": "copying",
     "value": 2.5,
@@ -27,8 +34,8 @@ ROW = {
 }
 
 
-def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+def _load(name: str, folder: Path = FOLDER) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -37,8 +44,11 @@ def _load(name: str) -> ModuleType:
 
 
 def _results(**rows: list[dict[str, Any]]) -> dict[str, Any]:
-    benchmarks = {name: {"rows": r, "fault": ""} for name, r in rows.items()}
-    return {"machine": MACHINE, "benchmarks": benchmarks}
+    return {"benchmarks": {name: _entry(r) for name, r in rows.items()}}
+
+
+def _entry(rows: list[dict[str, Any]], **machine: str) -> dict[str, Any]:
+    return {"machine": {**MACHINE, **machine}, "rows": rows, "fault": ""}
 
 
 @pytest.fixture
@@ -74,6 +84,81 @@ def test_one_benchmark_leaves_the_results_of_the_others(bench: Path) -> None:
     assert set(results) == {"good", "bad"}
 
 
+def _add(folder: Path, name: str, body: str) -> None:
+    main = f"def main(argv):\n    yield {ROW!r}\n    {body}\n"
+    file = folder / f"bench_{name}.py"
+    file.write_text(f"import os, signal, sys, time\n{main}")
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "killed, as when memory runs out"),
+        ("os._exit(3)", "ended with exit code 3 and no message"),
+        ("sys.exit('no luck')", "no luck"),
+    ],
+)
+def test_what_was_measured_before_a_failure_is_kept(
+    bench: Path, body: str, fault: str
+) -> None:
+    _add(bench, "late", body)
+    assert _run(bench, "late", "good") == 1
+    results = json.loads((bench / "results.json").read_text())["benchmarks"]
+    assert (results["late"]["rows"], results["late"]["fault"]) == ([ROW], fault)
+    assert results["good"]["fault"] == ""
+
+
+def test_what_was_measured_before_the_time_was_up_is_kept(bench: Path) -> None:
+    _add(bench, "slow", "time.sleep(60)")
+    run = _load("run", bench)
+    assert run._run("slow", 2) == ([ROW], "took longer than 2 s")
+
+
+def test_results_are_written_after_each_benchmark(
+    bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _load("run", bench)
+
+    def stop(name: str, longest_s: float) -> tuple[list[dict[str, Any]], str]:
+        if name == "good":
+            raise KeyboardInterrupt
+        return [ROW], ""
+
+    monkeypatch.setattr(run, "_run", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run.main(["bad", "good"])
+    results = json.loads((bench / "results.json").read_text())["benchmarks"]
+    assert set(results) == {"bad"}
+
+
+def test_results_of_a_card_stand_beside_those_of_a_cpu(
+    bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _load("run", bench)
+    limits = []
+
+    def measure(name: str, longest_s: float) -> tuple[list[dict[str, Any]], str]:
+        limits.append(longest_s)
+        return [ROW], ""
+
+    monkeypatch.setattr(run, "_run", measure)
+    for card in ("", "H100"):
+        monkeypatch.setattr(run, "_card", lambda card=card: card)
+        run.main(["good"])
+    results = json.loads((bench / "results.json").read_text())["benchmarks"]
+    assert list(results) == ["good", "good@H100"]
+    assert [entry["machine"]["card"] for entry in results.values()] == ["", "H100"]
+    assert limits == [run.LONGEST_S, run.LONGEST_ON_CARD_S]
+    assert "H100, " in (bench / "results.md").read_text()
+
+
+def test_results_of_a_benchmark_that_is_gone_are_dropped(bench: Path) -> None:
+    (bench / "results.json").write_text(json.dumps(_results(gone=[ROW], bad=[ROW])))
+    _run(bench, "good")
+    results = json.loads((bench / "results.json").read_text())["benchmarks"]
+    assert set(results) == {"bad", "good"}
+
+
 def test_an_unknown_benchmark_is_refused_with_those_there_are(bench: Path) -> None:
     assert _run(bench, "best") == 1
     results = json.loads((bench / "results.json").read_text())["benchmarks"]
@@ -102,6 +187,15 @@ def test_a_page_quotes_rows_with_a_goal_between_its_marks() -> None:
     assert quoted.startswith("before\n")
     assert quoted.endswith("\nafter\n")
     assert run.quote(quoted, _results(memory=[ROW, other])) == quoted
+
+
+def test_a_page_says_what_ran_on_which_of_several_machines() -> None:
+    run = _load("run")
+    results = _results(loss=[ROW])
+    results["benchmarks"]["loss@H100"] = _entry([ROW], card="H100")
+    quoted = run.quote(f"{run.MARKS[0]}{run.MARKS[1]}", results)
+    about = "x, 2 cores, Python 3, torch 2, today."
+    assert f"\n- loss: {about}\n- loss@H100: H100, {about}\n" in quoted
 
 
 def test_spread_is_half_the_middle_half_over_the_median() -> None:
