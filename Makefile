@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help env repro test test-slow compare lint bench
+.PHONY: help env repro test test-slow compare lint bench bench-gpu
 
 help:
 	@echo "make repro      install into $(VENV) and run the pipeline (JOBS=$(JOBS) cells at once)"
@@ -15,6 +15,7 @@ help:
 	@echo "make compare    what changed against a revision, as Markdown (BASE=$(BASE))"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      the benchmarks (ONLY='loss loader' for some)"
+	@echo "make bench-gpu  on a machine with a CUDA device: tests that need it, then its benchmarks"
 
 env: $(VENV)/installed
 
@@ -51,6 +52,13 @@ lint: env
 bench: $(VENV)/peers
 	@echo "benchmarks: some minutes; leave the machine alone meanwhile"
 	@PYTHONPATH=src $(BIN)/python benchmarks/run.py $(ONLY)
+
+bench-gpu: $(VENV)/peers
+	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
+	  { echo "error: bench-gpu needs a CUDA device that PyTorch can use; there is none" >&2; exit 1; }
+	@echo "tests that need a GPU, then benchmarks: up to an hour; leave the machine alone meanwhile"
+	@$(BIN)/python -m pytest -m gpu
+	@PYTHONPATH=src $(BIN)/python benchmarks/run.py steps loader loss
 
 $(VENV)/peers: $(VENV)/installed requirements-bench.lock
 	@echo "benchmarks: installing what they compare with (requirements-bench.lock)"

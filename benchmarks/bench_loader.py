@@ -21,6 +21,7 @@ from unittest import mock
 import numpy as np
 import rasterio
 import torch
+from loader_on_cuda import rows_on
 from measure import Row, Work, has, interleave, median, missing, row, spread
 from rasterio.windows import Window as RasterWindow
 from stores import deflate, random_tiles, tiles_of, write_rasters, write_store
@@ -119,13 +120,13 @@ def _draw(rng: np.random.Generator) -> tuple[np.ndarray, Window]:
     return rng.integers(0, TILES, BATCH), Window(top, left, CROP_PX)
 
 
-def main(argv: list[str]) -> list[Row]:
+def main(argv: list[str]) -> Iterator[Row]:
     """Measure.
 
     Args:
         argv: Not used.
 
-    Returns:
+    Yields:
         Result rows.
     """
     torch.set_num_threads(1)
@@ -138,20 +139,15 @@ def main(argv: list[str]) -> list[Row]:
         store = TileStore(write_store(Path(name) / "store", tiles_of(raw), TILES))
         pool = random_tiles(64, SMALL.size_px)
         small = TileStore(write_store(Path(name) / "small", pool, 4 * TILES))
-        rows = [
-            _share_of_a_step("tiles kept in memory", small, SMALL),
-            _share_of_a_step(
-                "tiles kept in memory", small, replace(SMALL, augment="d4")
-            ),
-        ]
+        for case in (SMALL, replace(SMALL, augment="d4")):
+            yield _share_of_a_step("tiles kept in memory", small, case)
         with mock.patch.object(loader_module, "RESIDENT_BYTES", 0):
-            return [
-                *_against_peers(store, rasters),
-                *_ways_to_gather(store),
-                *_cold(store),
-                *rows,
-                _share_of_a_step("mapped tiles", store, LARGE),
-            ]
+            yield from _against_peers(store, rasters)
+            yield from _ways_to_gather(store)
+            yield from _cold(store)
+            yield _share_of_a_step("mapped tiles", store, LARGE)
+        if torch.cuda.is_available():
+            yield from rows_on(torch.device("cuda"), store)
 
 
 def _against_peers(store: TileStore, rasters: dict[str, Path]) -> list[Row]:

@@ -1,5 +1,6 @@
 """What a machine can do at most, and what a training step asks of it."""
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +102,38 @@ def work_of(step: Callable[[], object]) -> tuple[float, float]:
     with FlopCounterMode(display=False) as counter, _Traffic() as traffic:
         step()
     return float(counter.get_total_flops()), float(traffic.total)
+
+
+def traffic_of_compiled(step: Callable[[], object]) -> float:
+    """Memory traffic of the kernels that a step's first run compiles.
+
+    Args:
+        step: Forward and backward pass of compiled networks, not run before.
+
+    Returns:
+        Bytes that the kernels read and write, as TorchInductor counts them: each input
+        and output of a fused kernel once.
+
+    Raises:
+        RuntimeError: If nothing was compiled, or this PyTorch does not count.
+    """
+    from torch._inductor import compile_fx, config, metrics  # takes a while
+
+    log = compile_fx.inductor_metrics_log
+    before = log.level
+    log.setLevel(logging.INFO)  # counted for this log alone
+    metrics.reset()
+    try:
+        with config.patch(force_disable_caches=True):
+            step()
+    finally:
+        log.setLevel(before)
+    if not metrics.num_bytes_accessed:
+        raise RuntimeError(
+            "TorchInductor counted no bytes; the step must compile something, with a "
+            "PyTorch whose compiler counts them (2.12 does)"
+        )
+    return float(metrics.num_bytes_accessed)
 
 
 class PeakMemory:

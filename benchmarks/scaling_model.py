@@ -21,12 +21,14 @@ class Network:
         limit: Pairs a second that the memory rate of one GPU allows, unfused.
         parameters: Of both encoders and heads.
         batch_norms: Layers that average over all GPUs, in both encoders.
+        size_px: Edge of the tiles.
     """
 
     name: str
     limit: float
     parameters: float
     batch_norms: int
+    size_px: int
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class Cluster:
         latency_s: Seconds of a small collective within a node, and across nodes.
         compute_share: Share of a network's limit that its step reaches.
         float32: Operations a second of float32 matrix products, for the loss.
+        gather: Bytes a second that one thread of a CPU gathers of a store that does not
+            fit on the GPU: what benchmarks/results.md has for stored integers of 128 px
+            batches, tile by tile, of two shared cores.
     """
 
     gpus_a_node: int = 8
@@ -50,16 +55,19 @@ class Cluster:
     latency_s: tuple[float, float] = (15e-6, 35e-6)
     compute_share: float = 0.7
     float32: float = 60e12
+    gather: float = 5.8e9
 
 
 NETWORKS = (
-    Network("ResNet18, 128 px", 52_200, 23.0e6, 40),
-    Network("ResNet50, 224 px", 4_400, 56.0e6, 106),
-    Network("Swin-T, 224 px", 4_100, 56.4e6, 0),
+    Network("ResNet18, 128 px", 52_200, 23.0e6, 40, 128),
+    Network("ResNet50, 224 px", 4_400, 56.0e6, 106, 224),
+    Network("Swin-T, 224 px", 4_100, 56.4e6, 0, 224),
 )
 GPUS = (1, 8, 64)
 PAIRS_A_GPU = 256
 PROJECTION_DIM = 128
+BYTES_A_PIXEL = 2 * 15
+"""Stored integers of both sensors."""
 BUCKET_BYTES = 25 * 2**20
 """Gradients that are sent at once while the backward pass goes on."""
 BACKWARD_SHARE = 2 / 3
@@ -67,7 +75,8 @@ BACKWARD_SHARE = 2 / 3
 COLUMNS = (
     *("network", "GPUs", "batch", "computing, ms", "gradients, MB", "sent in, ms"),
     *("not hidden, ms", "batch norm, ms", "vectors, MB", "sent in, ms", "loss, ms"),
-    *("step, ms", "pairs/s", "of linear"),
+    *("step, ms", "pairs/s", "of linear", "loading: needed, pairs/s a GPU", "given"),
+    "of the need",
 )
 
 
@@ -107,7 +116,9 @@ def step(network: Network, gpus: int, cluster: Cluster) -> dict[str, float]:
 
     Returns:
         "compute", "reduce", "exposed", "batch_norm", "gather", "loss" and "total" in
-        seconds; "gradients" and "vectors" in bytes; "pairs" a second.
+        seconds; "gradients" and "vectors" in bytes; "pairs" a second; "needed" and
+        "given", pairs a second of a GPU's part that a step takes, and that one thread
+        gathers where tiles do not fit on the GPU.
     """
     compute = PAIRS_A_GPU / (network.limit * cluster.compute_share)
     gradients = 4 * network.parameters
@@ -132,6 +143,8 @@ def step(network: Network, gpus: int, cluster: Cluster) -> dict[str, float]:
         "loss": loss,
         "total": total,
         "pairs": PAIRS_A_GPU * gpus / total,
+        "needed": PAIRS_A_GPU / total,
+        "given": cluster.gather / (network.size_px**2 * BYTES_A_PIXEL),
     }
 
 
@@ -155,7 +168,9 @@ def table(cluster: Cluster) -> str:
             cells += [f"{s['vectors'] / MB:.1f}"]
             cells += [f"{s[k] * MS:.2f}" for k in ("gather", "loss")]
             cells += [f"{s['total'] * MS:.1f}", f"{s['pairs']:,.0f}"]
-            lines.append(_line([*cells, f"{s['pairs'] / alone / gpus:.0%}"]))
+            cells += [f"{s['pairs'] / alone / gpus:.0%}"]
+            cells += [f"{s[k]:,.0f}" for k in ("needed", "given")]
+            lines.append(_line([*cells, f"{s['given'] / s['needed']:.0%}"]))
     return "\n".join(lines) + "\n"
 
 

@@ -109,18 +109,53 @@ def our_step(
     optimizer = torch.optim.AdamW(method.parameters(), lr=1e-4, fused=True)
 
     def passes() -> Tensor:
-        images = {}
-        for sensor, stored in tiles.items():
-            values = torch.from_numpy(stored).to(device).to(torch.float32)
-            unit = S1_UNITS_PER_DB if sensor == "s1" else 1
-            values = values.sub_(_MEAN[sensor] * unit).div_(_SD[sensor] * unit)
-            images[sensor] = values.permute(0, 3, 1, 2)
+        images = _scaled(tiles, device)
         with autocast(device, precision):
             loss: Tensor = method.training_loss(images)  # type: ignore[operator]
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
     return _with_optimizer(passes, optimizer), passes
+
+
+def networks_alone(
+    method: nn.Module, tiles: Tiles, device: torch.device, precision: str
+) -> Step:
+    """Forward and backward pass of the encoders, without heads, loss and optimiser.
+
+    Args:
+        method: From ``build``, on the device.
+        tiles: The batch.
+        device: Where.
+        precision: Of the forward pass.
+
+    Returns:
+        The passes, from images that are already scaled; gives a sum of features.
+    """
+    images = _scaled(tiles, device)
+    networks = method.get_submodule("encoder.encoders").named_children()
+    every = [(images[sensor], network) for sensor, network in networks]
+
+    def passes() -> Tensor:
+        total = torch.zeros((), device=device)
+        for x, network in every:
+            with autocast(device, precision):
+                h = network(x)
+            h.backward(torch.ones_like(h))
+            total += h.detach().sum()
+        return total
+
+    return passes
+
+
+def _scaled(tiles: Tiles, device: torch.device) -> dict[str, Tensor]:
+    images = {}
+    for sensor, stored in tiles.items():
+        values = torch.from_numpy(stored).to(device).to(torch.float32)
+        unit = S1_UNITS_PER_DB if sensor == "s1" else 1
+        values = values.sub_(_MEAN[sensor] * unit).div_(_SD[sensor] * unit)
+        images[sensor] = values.permute(0, 3, 1, 2)
+    return images
 
 
 def published_step(method: nn.Module, tiles: Tiles, device: torch.device) -> Step:

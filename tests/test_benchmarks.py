@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 ROWS = ("list", "Iterator")
@@ -196,6 +197,41 @@ def test_a_page_says_what_ran_on_which_of_several_machines() -> None:
     quoted = run.quote(f"{run.MARKS[0]}{run.MARKS[1]}", results)
     about = "x, 2 cores, Python 3, torch 2, today."
     assert f"\n- loss: {about}\n- loss@H100: H100, {about}\n" in quoted
+
+
+@pytest.mark.parametrize(
+    ("mine", "met"), [(80.0, True), (69.0, False), (59.0, False), (32.0, False)]
+)
+def test_a_steps_goal_is_about_both_limits_and_the_published_way(
+    mine: float, met: bool
+) -> None:
+    case = _load("step_case")
+    # 100 pairs a second by the matrix rate, 500 by memory as it runs, 40 unfused
+    limits = case.Limits(
+        flops=1.0, traffic=25.0, fused=2.0, arithmetic=100, memory=1000
+    )
+    assert limits.tighter() == ("matrix rate", 100)
+    assert limits.is_met(mine, peer=10.0) is met
+    assert not limits.is_met(mine, peer=mine / 2.9)
+
+
+def test_a_steps_tighter_limit_may_be_memory() -> None:
+    case = _load("step_case")
+    limits = case.Limits(
+        flops=1.0, traffic=40.0, fused=20.0, arithmetic=99, memory=1000
+    )
+    assert limits.tighter() == ("memory rate", 50)
+    assert not limits.is_met(36.0, peer=1.0)  # 1.5 x 25 unfused
+    assert limits.is_met(38.0, peer=1.0)
+
+
+def test_a_step_at_224_px_on_cuda_has_the_goal() -> None:
+    case = _load("step_case")
+    cuda, cpu = torch.device("cuda"), torch.device("cpu")
+    assert case.Case("swin_t", 224, 128, cuda, 1).has_goal
+    assert not case.Case("swin_t", 224, 128, cpu, 1).has_goal
+    assert not case.Case("swin_t", 128, 128, cuda, 1).has_goal
+    assert not case.Case("resnet18", 224, 128, cuda, 1).has_goal
 
 
 def test_spread_is_half_the_middle_half_over_the_median() -> None:

@@ -42,3 +42,15 @@ def test_a_missing_registry_is_one_clear_line(folder: Path) -> None:
     lines = _make(folder, "repro", **nowhere)
     assert len(lines) == 1
     assert "is a package registry reachable" in lines[0]
+
+
+def test_benchmarks_of_a_gpu_without_one_are_one_clear_line(folder: Path) -> None:
+    env = folder / ".venv"
+    (env / "bin").mkdir(parents=True)
+    (env / "bin" / "python").symlink_to("/bin/false")  # PyTorch finds no device
+    (folder / "requirements-bench.lock").touch()
+    for made in ("installed", "peers"):
+        (env / made).touch()
+    lines = _make(folder, "bench-gpu")
+    assert len(lines) == 1
+    assert "bench-gpu needs a CUDA device" in lines[0]

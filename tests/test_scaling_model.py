@@ -44,8 +44,16 @@ def test_across_nodes_every_gpu_sends_its_share(model: ModuleType) -> None:
 
 
 def test_gradients_that_outlast_the_backward_pass_show(model: ModuleType) -> None:
-    network = model.Network("slow links", 256 / 0.7, 25e6, 0)  # computes for 1 s
+    network = model.Network("slow links", 256 / 0.7, 25e6, 0, 128)  # computes for 1 s
     cluster = model.Cluster(nvlink=1e8, link_share=1.0, latency_s=(0.0, 0.0))
     seconds = model.step(network, 8, cluster)
     assert seconds["compute"] == pytest.approx(1.0)
     assert seconds["exposed"] == pytest.approx(1.75 - 2 / 3)
+
+
+def test_a_thread_gives_pairs_by_the_bytes_of_both_sensors(model: ModuleType) -> None:
+    # 10 px x 10 px x 15 bands x 2 bytes a pair
+    network = model.Network("small tiles", 256 / 0.7, 0.0, 0, 10)
+    seconds = model.step(network, 1, model.Cluster(gather=6000.0, float32=1e30))
+    assert seconds["given"] == pytest.approx(2.0)
+    assert seconds["needed"] == pytest.approx(256.0)

@@ -70,9 +70,9 @@ class _Encoder(nn.Module):
 def test_networks_are_compiled_on_cuda_only(
     kind: str, compiled: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[nn.Module] = []
-    monkeypatch.setattr(nn.Linear, "compile", lambda self: calls.append(self))
+    calls: list[str] = []
+    monkeypatch.setattr(nn.Linear, "compile", lambda self, mode: calls.append(mode))
     method = nn.Module()
     method.encoder = _Encoder()
     device.compile_networks(method, torch.device(kind))
-    assert len(calls) == compiled
+    assert calls == ["default"] * compiled

@@ -7,8 +7,9 @@ import torch
 from tests.builders import unit_normalisation
 from torch import Tensor, nn
 
+from sentinel_fusion.data import loader as loader_module
 from sentinel_fusion.data.augment import build_augment
-from sentinel_fusion.data.loader import Batch, BatchLoader
+from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
 from sentinel_fusion.methods.dual_simclr import DualSimCLR
 from sentinel_fusion.train import pretrain as pretrain_module
 from sentinel_fusion.train.arms import ArmConfig, build_method
@@ -33,6 +34,11 @@ SETTINGS = PretrainSettings(
 ONE = OneRank(torch.device("cpu"))
 
 
+ON_EACH = pytest.mark.parametrize(
+    "device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+)
+
+
 @pytest.fixture
 def data(loader: BatchLoader) -> PretrainData:
     return PretrainData(
@@ -42,6 +48,12 @@ def data(loader: BatchLoader) -> PretrainData:
         tile_ids=np.array([f"tile-{row}" for row in range(48)]),
         augment=build_augment("d4", None),
     )
+
+
+def _moved(data: PretrainData, store: TileStore, device: str) -> PretrainData:
+    sensors, there = ("s1", "s2"), torch.device(device)
+    loader = BatchLoader(store, sensors, store.normalisation, there)
+    return replace(data, loader=loader)
 
 
 def _build(arm: ArmConfig) -> nn.Module:
@@ -168,6 +180,72 @@ def test_observers_see_the_method_after_every_epoch(
     pretrain(method, data, SETTINGS, ONE, checkpoints, [observe])
     assert [epoch for epoch, _ in seen] == [1, 2, 3, 4]
     assert seen[-1][1] == float(next(method.parameters()).detach().sum())
+
+
+@ON_EACH
+@pytest.mark.filterwarnings("default")  # of the compiler
+def test_bfloat16_and_the_compiler_give_about_the_loss_of_float32(
+    arm: ArmConfig, data: PretrainData, store: TileStore, tmp_path: Path, device: str
+) -> None:
+    losses = []
+    for precision, compiling in (("bfloat16", "auto"), ("float32", "off")):
+        settings = replace(SETTINGS, epochs=1, precision=precision, compile=compiling)
+        curve = pretrain(
+            _build(arm),
+            _moved(data, store, device),
+            settings,
+            OneRank(torch.device(device)),
+            Checkpoints(tmp_path, precision, every_s=60),
+        )
+        losses.append(curve[0]["loss"])
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+@ON_EACH
+@pytest.mark.filterwarnings("default")
+def test_a_checkpoint_of_a_device_goes_on_there(
+    arm: ArmConfig, data: PretrainData, store: TileStore, tmp_path: Path, device: str
+) -> None:
+    there, moved = OneRank(torch.device(device)), _moved(data, store, device)
+    unbroken = pretrain(
+        _build(arm), moved, SETTINGS, there, Checkpoints(tmp_path, "a", every_s=0)
+    )
+    checkpoints = Checkpoints(tmp_path, "b", every_s=0)
+    with pytest.raises(InterruptedRunError):
+        pretrain(_build(arm), _kill_at(moved, batch=9), SETTINGS, there, checkpoints)
+    fresh = Checkpoints(tmp_path, "b", every_s=0)
+    resumed = pretrain(_build(arm), moved, SETTINGS, there, fresh)
+    assert fresh.has_resumed
+    for row, expected in zip(resumed, unbroken, strict=True):
+        assert row["step"] == expected["step"]
+        assert row["loss"] == pytest.approx(expected["loss"], rel=0.01)
+
+
+@pytest.mark.gpu
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("share", [0.0, 0.5], ids=["streamed", "resident"])
+def test_a_gpu_starts_with_the_loss_of_a_cpu(
+    arm: ArmConfig,
+    data: PretrainData,
+    store: TileStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    share: float,
+) -> None:
+    monkeypatch.setattr(loader_module, "RESIDENT_SHARE", share)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    losses = []
+    for device in ("cpu", "cuda"):
+        curve = pretrain(
+            _build(arm),
+            _moved(data, store, device),
+            replace(SETTINGS, epochs=1, compile="off"),
+            OneRank(torch.device(device)),
+            Checkpoints(tmp_path, device, every_s=60),
+        )
+        losses.append(curve[0]["loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
 class Explodes(nn.Module):

@@ -129,8 +129,8 @@ class RandomViews:
         y = _sampled(first[:, 1], last[:, 1], turn["batch_prob"], size[0])
         return remap(
             images,
-            x[:, None, :].expand(-1, *size).to(images.device),
-            y[:, :, None].expand(-1, *size).to(images.device),
+            x[:, None, :].expand(-1, *size).to(images.device, non_blocking=True),
+            y[:, :, None].expand(-1, *size).to(images.device, non_blocking=True),
             padding_mode="border",
             align_corners=True,
         )
@@ -179,7 +179,7 @@ def _change_some(
     if len(chosen) == 0:
         return
     each = {name: x[chosen] for name, x in drawn.items() if name not in _OF_THE_BATCH}
-    rows = chosen.to(images.device)
+    rows = chosen.to(images.device, non_blocking=True)
     images[rows] = layer.apply_transform(images[rows], drawn | each, layer.flags)
 
 
@@ -222,8 +222,10 @@ def jitter_bands(
     brightness = 1 + strength * chosen * _uniform((batch, 1), STRONG)
     gain = 1 + strength * chosen * _uniform((batch, bands), STRONG)
     offset = strength * chosen * _uniform((batch, bands), WEAK)
-    scale = part.cut(brightness * gain).to(images.device)
-    shift = part.cut(brightness * (1 + offset - gain)).to(images.device)
+    scale = part.cut(brightness * gain).to(images.device, non_blocking=True)
+    shift = part.cut(brightness * (1 + offset - gain)).to(
+        images.device, non_blocking=True
+    )
     level = images.mean(dim=(2, 3), keepdim=True)
     return torch.addcmul(shift * level, scale, images).clamp_(0, 1)
 
