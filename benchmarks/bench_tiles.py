@@ -46,13 +46,13 @@ SMALL_SHARDS_MIB = 32
 """So that a few hundred patches are shared out evenly."""
 
 
-def main(argv: list[str]) -> list[Row]:
+def main(argv: list[str]) -> Iterator[Row]:
     """Measure.
 
     Args:
         argv: Options; ``--help`` lists them.
 
-    Returns:
+    Yields:
         Result rows.
     """
     parser = argparse.ArgumentParser(description=__doc__)
@@ -63,21 +63,28 @@ def main(argv: list[str]) -> list[Row]:
     given = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        rasters = _write_patches(folder, max(given.patches, *given.memory))
+        rasters = write_patches(folder, max(given.patches, *given.memory))
         listed = partial(list_patches, rasters)
         pairs, triplets = (
             listed(with_labels=labels)[: given.patches] for labels in (False, True)
         )
-        return [
-            _against_reads("S1 and S2", pairs, given.rounds, folder),
-            _against_reads("S1, S2 and land cover", triplets, given.rounds, folder),
-            *_workers(pairs, given.rounds, folder),
-            _memory(rasters, given.memory, folder),
-            _listing(folder / "empty", given.listed),
-        ]
+        yield _against_reads("S1 and S2", pairs, given.rounds, folder)
+        yield _against_reads("S1, S2 and land cover", triplets, given.rounds, folder)
+        yield from _workers(pairs, given.rounds, folder)
+        yield _memory(rasters, given.memory, folder)
+        yield _listing(folder / "empty", given.listed)
 
 
-def _write_patches(folder: Path, count: int) -> Path:
+def write_patches(folder: Path, count: int) -> Path:
+    """Simulated patches in SEN12MS's layout, ``DIFFERENT`` ones over and over.
+
+    Args:
+        folder: Existing folder.
+        count: Patches.
+
+    Returns:
+        The folder of the rasters.
+    """
     drawn, rasters = folder / "drawn", folder / "rasters"
     write_sen12ms(
         drawn,
