@@ -53,6 +53,21 @@ def test_dfc2020_has_no_checksum_and_its_home_asks_for_a_login() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("dataset", "part", "host"),
+    [
+        ("sen12ms", "fall", "dataserv.ub.tum.de"),
+        ("dfc2020", "test", "huggingface.co"),
+    ],
+)
+def test_own_mirrors_do_not_change_the_host_of_the_token(
+    dataset: str, part: str, host: str
+) -> None:
+    mirrors = ["https://my.mirror/"]
+    (found,) = archives(Wanted(dataset, [part], ["s1"], mirrors))
+    assert found.token_host == host
+
+
 def test_about_bytes_count_millions() -> None:
     (found,) = archives(Wanted("dfc2020", ["validation"], ["s1"]))
     assert found.about_bytes == 948_000_000
@@ -70,7 +85,7 @@ def test_mirrors_take_the_place_of_the_table() -> None:
 
 def test_another_table_may_be_named(tmp_path: Path) -> None:
     lines = TABLE.read_text().splitlines()
-    row = "sen12ms,spring,s1,x.tar.gz,5,,,ab,,,https://a.test/x.tar.gz"
+    row = "sen12ms,spring,s1,x.tar.gz,5,,,ab,,,,https://a.test/x.tar.gz"
     table = tmp_path / "mine.csv"
     table.write_text(f"{lines[0]}\n{row}\n")
     (found,) = archives(Wanted("sen12ms", ["spring"], ["s1"], table=table))

@@ -1,7 +1,8 @@
 """Archives of the public data sets: names, addresses, sizes and checksums as data.
 
 The rows stand in ``archives.csv``. ``bytes``, ``md5`` and ``sha256`` are empty where
-none is published; ``about_mb`` is a rounded size, good enough to plan the disk.
+none is published; ``about_mb`` is a rounded size, good enough to plan the disk. A token
+goes to ``token_host`` alone; without that column it goes nowhere.
 
 Source: SEN12MS, doi 10.14459/2019mp1474000; DFC2020, doi 10.21227/rha7-m332.
 """
@@ -33,6 +34,7 @@ class Archive:
         sha256: Published SHA-256 in hexadecimal, or "".
         page: Page where a person finds the file.
         needs_login: Whether that page lets in registered users only.
+        token_host: The only host that a token is sent to; "" for none.
     """
 
     dataset: str
@@ -46,6 +48,7 @@ class Archive:
     sha256: str = ""
     page: str = ""
     needs_login: bool = False
+    token_host: str = ""
 
     @property
     def algorithm(self) -> str:
@@ -160,6 +163,7 @@ def _read_table(table: Path) -> list[Archive]:
                 sha256=row["sha256"],
                 page=row["page"],
                 needs_login=row["login"] == "yes",
+                token_host=row.get("token_host") or "",
             )
             for row in csv.DictReader(file)
         ]

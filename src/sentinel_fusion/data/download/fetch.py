@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Lock
-from urllib.parse import urlsplit
 
 import requests
 from filelock import FileLock, Timeout
@@ -85,9 +84,8 @@ def fetch_all(
     def line_of(
         archive: Archive, on_bytes: Callable[[int], object] = int
     ) -> Iterator[Line]:
-        host = urlsplit(archive.urls[0]).hostname if archive.urls else None
         with open_session() as session:
-            yield Line(session, rules, token, host or "", on_bytes, stop)
+            yield Line(session, rules, token, archive.token_host, on_bytes, stop)
 
     lengths = {}
     for archive in archives:
@@ -282,6 +280,12 @@ def _explain(
         lines += [f"no mirror gave {archive.file}:", failures[archive.file]]
     if rules.token_variable and not token:
         lines.append(f"the environment variable {rules.token_variable} is not set")
+    if token:
+        hosts = sorted({archive.token_host or "no host" for archive in missing})
+        lines.append(
+            f"the token in {rules.token_variable} goes to {', '.join(hosts)} alone "
+            "(token_host in the table)"
+        )
     for page in dict.fromkeys(archive.page for archive in missing):
         here = [archive for archive in missing if archive.page == page]
         names = ", ".join(archive.file for archive in here)
