@@ -92,6 +92,23 @@ def test_another_table_may_be_named(tmp_path: Path) -> None:
     assert (found.file, found.size_bytes, found.checksum) == ("x.tar.gz", 5, "ab")
 
 
+def test_a_part_of_a_zip_without_the_zip_is_refused(tmp_path: Path) -> None:
+    header = TABLE.read_text().splitlines()[0]
+    table = tmp_path / "mine.csv"
+    table.write_text(f"{header}\ndfc2020,test,s1,x.z01,,,,,,,,\n")
+    with pytest.raises(ValueError, match=r"x\.z01 is a part of x\.zip, which"):
+        archives(Wanted("dfc2020", ["test"], ["s1"], table=table))
+
+
+def test_a_kind_that_a_part_lacks_is_refused(tmp_path: Path) -> None:
+    header = TABLE.read_text().splitlines()[0]
+    table = tmp_path / "mine.csv"
+    rows = "d,a,s1,x.zip,,,,,,,,\nd,b,s2,y.zip,,,,,,,,\n"
+    table.write_text(f"{header}\n{rows}")
+    with pytest.raises(ValueError, match="d part a has no s2"):
+        archives(Wanted("d", ["a"], ["s2"], table=table))
+
+
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [

@@ -13,13 +13,15 @@ from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 
 import pytest
+from tests.fetching import cut
 from tests.servers import FileServer
 
 from sentinel_fusion.data.download import obtain as module
 from sentinel_fusion.data.download.archives import TABLE, Wanted
 from sentinel_fusion.data.download.extract import ExtractError
 from sentinel_fusion.data.download.fetch import FetchError
-from sentinel_fusion.data.download.obtain import Obtained, layout_of, obtain
+from sentinel_fusion.data.download.layouts import layout_of
+from sentinel_fusion.data.download.obtain import Obtained, obtain
 from sentinel_fusion.data.download.room import NoRoomError
 from sentinel_fusion.data.download.transfer import FetchRules
 from sentinel_fusion.data.sources import dfc2020, sen12ms
@@ -98,6 +100,20 @@ def write_table(files: Mapping[str, bytes], *, has_md5: bool, folder: Path) -> P
     return table
 
 
+def write_own_table(files: Mapping[str, bytes], folder: Path) -> Path:
+    """A table whose files all hold DFC2020's radar test group."""
+    table = folder / "table.csv"
+    with table.open("w", newline="") as out:
+        columns = TABLE.read_text().splitlines()[0].split(",")
+        writer = csv.DictWriter(out, columns, restval="")
+        writer.writeheader()
+        row = {"dataset": "dfc2020", "part": "test", "kind": "s1"}
+        for file, content in files.items():
+            md5 = hashlib.md5(content).hexdigest()
+            writer.writerow(row | {"file": file, "md5": md5})
+    return table
+
+
 class Site:
     """A server with a data set, and where a run puts it."""
 
@@ -145,6 +161,54 @@ def groups(tmp_path: Path) -> Iterator[Site]:
     with FileServer(files) as server:
         wanted = Wanted("dfc2020", ["validation", "test"], kinds, table=table)
         yield Site(server, wanted, tmp_path)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Site]:
+    """The radar test group of 9 patches as x.z01, x.z02, x.z03 and x.zip."""
+    names = [f"ROIs0000_test_s1_0_p{patch}.tif" for patch in range(9)]
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "x.zip").write_bytes(zip_of({n: n.encode() * 12 for n in names}))
+    cut(made / "x.zip", 1000, is_wide=False)
+    files = {file.name: file.read_bytes() for file in sorted(made.iterdir())}
+    table = write_own_table(files, tmp_path)
+    with FileServer(files) as server:
+        wanted = Wanted("dfc2020", ["test"], ["s1"], table=table)
+        yield Site(server, wanted, tmp_path)
+
+
+def rasters(site: Site) -> list[str]:
+    return sorted(f.stem for f in site.folder.glob("ROIs0000_test/s1_0/*"))
+
+
+def test_a_zip_in_parts_is_unpacked_once_and_its_parts_removed(parts: Site) -> None:
+    assert parts.obtain() == Obtained(present=0, unpacked=1, files=9)
+    assert parts.asked() == ["x.z01", "x.z02", "x.z03", "x.zip"]
+    assert rasters(parts) == [f"ROIs0000_test_s1_0_p{patch}" for patch in range(9)]
+    assert parts.kept() == set()
+
+
+def test_a_zip_in_parts_waits_for_the_part_that_failed(parts: Site) -> None:
+    held = parts.server.files.pop("x.z02")
+    with pytest.raises(FetchError, match=r"no mirror gave x\.z02"):
+        parts.obtain()
+    assert rasters(parts) == []
+    assert parts.kept() == {"x.z01", "x.z03", "x.zip"}
+    parts.server.files["x.z02"] = held
+    parts.server.seen.clear()
+    assert parts.obtain() == Obtained(present=0, unpacked=1, files=9)
+    assert parts.asked() == ["x.z02"]
+    assert parts.obtain() == Obtained(present=1)
+
+
+def test_another_checksum_of_one_part_is_another_archive(parts: Site) -> None:
+    parts.obtain(keep_archives=True)
+    old = hashlib.md5(parts.server.files["x.z01"]).hexdigest()
+    table = parts.wanted.table
+    table.write_text(table.read_text().replace(old, "0" * 32))
+    with pytest.raises(FetchError, match=r"x\.z01: wrong md5"):
+        parts.obtain()
 
 
 def test_the_chosen_season_is_there_for_the_reader(seasons: Site) -> None:

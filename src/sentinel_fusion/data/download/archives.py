@@ -2,13 +2,15 @@
 
 The rows stand in ``archives.csv``. ``bytes``, ``md5`` and ``sha256`` are empty where
 none is published; ``about_mb`` is a rounded size, good enough to plan the disk. A token
-goes to ``token_host`` alone; without that column it goes nowhere.
+goes to ``token_host`` alone; without that column it goes nowhere. A zip in parts has a
+row a part, ``x.z01``, ``x.z02`` ... ``x.zip``.
 
 Source: SEN12MS, doi 10.14459/2019mp1474000; DFC2020, doi 10.21227/rha7-m332.
 """
 
 import csv
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from urllib.parse import urlsplit
 
 TABLE = Path(__file__).with_name("archives.csv")
 _MB = 10**6
+_PART_OF_ZIP = re.compile(r"\.z\d+$")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,11 @@ class Archive:
     token_host: str = ""
 
     @property
+    def whole(self) -> str:
+        """Name of the archive: its own, or the last part's where it is in parts."""
+        return whole_name(self.file)
+
+    @property
     def algorithm(self) -> str:
         """Hash to compute: of the strongest published checksum, else SHA-256."""
         return "md5" if self.md5 and not self.sha256 else "sha256"
@@ -81,24 +89,42 @@ class Wanted:
     table: Path = TABLE
 
 
+def whole_name(file: str) -> str:
+    """Name of the archive that a file belongs to.
+
+    Args:
+        file: File name, ``x.z01`` say.
+
+    Returns:
+        ``x.zip``, or the name as it is where the file is no part of a zip.
+    """
+    return _PART_OF_ZIP.sub(".zip", file)
+
+
 def archives(wanted: Wanted) -> list[Archive]:
     """Archives of the chosen parts and kinds.
 
-    A name that is not in the table is refused, as is an address that is not safe.
+    A name that is not in the table is refused, as are an address that is not safe and
+    a zip without its last part.
 
     Args:
         wanted: The choice.
 
     Returns:
-        The archives in the order of its parts, then of its kinds.
+        The archives in the order of its parts, then of its kinds, then of the table.
     """
     table = _read_table(wanted.table)
     _check_names("data set", [wanted.dataset], [row.dataset for row in table])
     rows = [row for row in table if row.dataset == wanted.dataset]
     _check_names(f"{wanted.dataset} part", wanted.parts, [row.part for row in rows])
     _check_names(f"{wanted.dataset} kind", wanted.kinds, [row.kind for row in rows])
-    by_name = {(row.part, row.kind): row for row in rows}
-    chosen = [by_name[part, kind] for part in wanted.parts for kind in wanted.kinds]
+    chosen = [
+        row
+        for part in wanted.parts
+        for kind in wanted.kinds
+        for row in _rows_of(part, kind, rows)
+    ]
+    _check_parts(chosen, wanted.table)
     if wanted.mirrors:
         chosen = [
             replace(row, urls=tuple(mirror + row.file for mirror in wanted.mirrors))
@@ -146,6 +172,23 @@ def _check_names(what: str, names: Sequence[str], valid: Sequence[str]) -> None:
         if name not in valid:
             choice = ", ".join(dict.fromkeys(valid))
             raise ValueError(f"{what} must be one of {choice}, got {name}")
+
+
+def _rows_of(part: str, kind: str, rows: Sequence[Archive]) -> list[Archive]:
+    found = [row for row in rows if (row.part, row.kind) == (part, kind)]
+    if not found:
+        raise ValueError(f"{rows[0].dataset} part {part} has no {kind}; choose another")
+    return found
+
+
+def _check_parts(rows: Sequence[Archive], table: Path) -> None:
+    files = {row.file for row in rows}
+    for row in rows:
+        if row.whole not in files:
+            raise ValueError(
+                f"{row.file} is a part of {row.whole}, which must have a row of the "
+                f"same part and kind; add it to {table}"
+            )
 
 
 def _read_table(table: Path) -> list[Archive]:
