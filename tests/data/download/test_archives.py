@@ -40,6 +40,14 @@ def test_sen12ms_addresses_end_in_the_file_name() -> None:
     )
 
 
+def test_sen12ms_lists_have_their_published_md5() -> None:
+    found = archives(Wanted("sen12ms", ["hold-out"], ["list"]))
+    assert {a.file: a.md5 for a in found} == {
+        "train_list.txt": "0a68d4e1eb24f128fccdb930000b2546",
+        "test_list.txt": "c7faad064001e646445c4c634169484d",
+    }
+
+
 def test_dfc2020_has_no_checksum_and_its_home_asks_for_a_login() -> None:
     found = archives(Wanted("dfc2020", ["validation", "test"], ["s1", "s2", "dfc"]))
     assert [a.file for a in found[:3]] == [
@@ -114,7 +122,10 @@ def test_a_kind_that_a_part_lacks_is_refused(tmp_path: Path) -> None:
     [
         (Wanted("sen13", [], []), "data set must be one of sen12ms, dfc2020, got"),
         (Wanted("sen12ms", ["autumn"], ["s1"]), "part must be one of spring, summer"),
-        (Wanted("sen12ms", ["fall"], ["dfc"]), "kind must be one of s1, s2, lc, got"),
+        (
+            Wanted("sen12ms", ["fall"], ["dfc"]),
+            "kind must be one of s1, s2, lc, list, got",
+        ),
         (Wanted("sen12ms", ["fall"], ["s1"], ["ftp://a.test/"]), "https address"),
     ],
 )

@@ -211,6 +211,81 @@ def test_another_checksum_of_one_part_is_another_archive(parts: Site) -> None:
         parts.obtain()
 
 
+@pytest.fixture
+def lists(tmp_path: Path) -> Iterator[Site]:
+    files = {"train_list.txt": b"a\n", "test_list.txt": b"b\n"}
+    table = write_table(files, has_md5=True, folder=tmp_path)
+    with FileServer(files) as server:
+        wanted = Wanted("sen12ms", ["hold-out"], ["list"], table=table)
+        yield Site(server, wanted, tmp_path)
+
+
+def test_lists_are_copied_into_the_folder(lists: Site) -> None:
+    assert lists.obtain() == Obtained(present=0, unpacked=2, files=2)
+    for name, content in lists.server.files.items():
+        assert (lists.folder / name).read_bytes() == content
+    assert lists.kept() == set()
+
+
+def test_a_list_of_another_md5_is_refused(lists: Site) -> None:
+    lists.server.files["test_list.txt"] = b"c\n"
+    with pytest.raises(FetchError, match=r"test_list\.txt: wrong md5"):
+        lists.obtain()
+    assert not (lists.folder / "test_list.txt").exists()
+
+
+def test_a_list_that_was_removed_is_brought_back(lists: Site) -> None:
+    lists.obtain()
+    (lists.folder / "test_list.txt").unlink()
+    assert lists.obtain() == Obtained(present=1, unpacked=1, files=1)
+
+
+def prepared(site: Site) -> list[str]:
+    """Patches of the spring that are not held out."""
+    fetch = {
+        "archives_folder": site.archives,
+        "archives": "remove",
+        "table": site.wanted.table,
+        "mirrors": site.wanted.mirrors,
+        **vars(RULES),
+    }
+    patches = sen12ms.prepare(
+        site.folder,
+        site.folder / "raw",
+        role="pretrain",
+        seed=0,
+        seasons=("spring",),
+        hold_out="published",
+        fetch=fetch,
+    )
+    return [patch.patch_id for patch in patches]
+
+
+@pytest.fixture
+def held_out(tmp_path: Path) -> Iterator[Site]:
+    """Two seasons, and lists that hold out the spring's scene 12."""
+    files = season_archives() | {
+        "train_list.txt": b"ROIs1158_spring/s1_1\n",
+        "test_list.txt": b"ROIs1158_spring/s1_12\n",
+    }
+    table = write_table(files, has_md5=True, folder=tmp_path)
+    with FileServer(files) as server:
+        wanted = Wanted("sen12ms", ["spring"], ["s1", "s2"], table=table)
+        yield Site(server, wanted, tmp_path)
+
+
+def test_the_published_hold_out_comes_with_its_seasons(held_out: Site) -> None:
+    assert prepared(held_out) == ["spring-1-p30", "spring-1-p31"]
+    assert "test_list.txt" in held_out.asked()
+
+
+def test_a_list_of_the_user_is_not_replaced(held_out: Site) -> None:
+    held_out.folder.mkdir()
+    (held_out.folder / "test_list.txt").write_text("ROIs1158_spring/s1_1\n")
+    assert prepared(held_out) == ["spring-12-p30", "spring-12-p31"]
+    assert "test_list.txt" not in held_out.asked()
+
+
 def test_the_chosen_season_is_there_for_the_reader(seasons: Site) -> None:
     assert seasons.obtain() == Obtained(present=0, unpacked=2, files=8)
     patches = sen12ms.list_patches(seasons.folder, with_labels=False)

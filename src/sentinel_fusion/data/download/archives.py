@@ -3,7 +3,7 @@
 The rows stand in ``archives.csv``. ``bytes``, ``md5`` and ``sha256`` are empty where
 none is published; ``about_mb`` is a rounded size, good enough to plan the disk. A token
 goes to ``token_host`` alone; without that column it goes nowhere. A zip in parts has a
-row a part, ``x.z01``, ``x.z02`` ... ``x.zip``.
+row a part, ``x.z01``, ``x.z02`` ... ``x.zip``. Kind "list" is a text, not an archive.
 
 Source: SEN12MS, doi 10.14459/2019mp1474000; DFC2020, doi 10.21227/rha7-m332.
 """
@@ -27,8 +27,8 @@ class Archive:
 
     Args:
         dataset: Data set, as the source is called in params.
-        part: Season or group.
-        kind: Rasters inside: "s1", "s2", "lc" or "dfc".
+        part: Season or group; "hold-out" for lists.
+        kind: Rasters inside: "s1", "s2", "lc" or "dfc"; "list" of patches as it is.
         file: File name.
         urls: Mirrors in the order they are tried.
         size_bytes: Published length; None where there is none.

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from sentinel_fusion.data.download.transfer import FetchRules
 _LOG = logging.getLogger(__name__)
 # for the disk check: DFC2020's 10.3 GB of zips hold 17.2 GB of pixels
 _UNPACKED_PER_BYTE = 2.0
+_LIST = "list"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Obtained:
     Args:
         present: Archives unpacked by an earlier run.
         unpacked: Archives unpacked now.
-        files: Rasters unpacked now.
+        files: Rasters and lists brought by them.
         litter: Members left by operating systems, skipped.
         others: Members that are no rasters of the data set, skipped.
     """
@@ -52,8 +54,8 @@ def fetch_parts(
 
     Args:
         dataset: Name in the table.
-        parts: Seasons or groups.
-        kinds: Kinds of raster.
+        parts: Seasons or groups, or "hold-out".
+        kinds: Kinds of raster, or "list".
         folder: The data set's top folder.
         **settings: "archives_folder", "archives" ("keep" or "remove"), "table",
             "mirrors", "token_variable" and what else ``FetchRules`` takes.
@@ -71,7 +73,7 @@ def fetch_parts(
         rules=FetchRules(**settings),
     )
     _LOG.info(
-        "%s: %d archives were here, %d unpacked with %d rasters; left out: %d members "
+        "%s: %d archives were here, %d unpacked with %d files; left out: %d members "
         "that are no rasters of the data set, %d left by operating systems",
         dataset,
         done.present,
@@ -185,13 +187,25 @@ class _Unpacking:
             self._unpack(self._wholes[archive.whole], file.parent)
 
     def _unpack(self, whole: _Whole, archives_folder: Path) -> None:
-        found = extract(archives_folder / whole.name, self._folder, layout=self._layout)
+        file = archives_folder / whole.name
+        if whole.parts[0].kind == _LIST:
+            found = _copy(file, self._folder)
+        else:
+            found = extract(file, self._folder, layout=self._layout)
         _mark(whole, self._folder, found)
         self.found.append(found)
-        _LOG.info("%s: %d rasters unpacked", whole.name, found.files)
+        _LOG.info("%s: %d files unpacked", whole.name, found.files)
         if not self._keep_archives:
             for part in whole.parts:
                 (archives_folder / part.file).unlink()
+
+
+def _copy(file: Path, folder: Path) -> Extracted:
+    """A list has no members: it goes into the data set's folder as it is."""
+    side = folder / f".{file.name}.partial"
+    shutil.copyfile(file, side)
+    side.replace(folder / file.name)
+    return Extracted({file.name: 1}, litter=0, others=0)
 
 
 def _marker(whole: _Whole, folder: Path) -> Path:
@@ -216,5 +230,5 @@ def _is_missing(whole: _Whole, folder: Path) -> bool:
         return True
     is_same = marker["checksum"] == whole.checksum
     return not is_same or not all(
-        (folder / name).is_dir() for name in marker["folders"]
+        (folder / name).exists() for name in marker["folders"]
     )
