@@ -82,12 +82,24 @@ def test_about_bytes_count_millions() -> None:
     assert found.size_bytes is None
 
 
-def test_mirrors_take_the_place_of_the_table() -> None:
+def test_sen12ms_sizes_follow_from_its_triplets_and_510_gb() -> None:
+    triplets = {"spring": 40883, "summer": 45753, "fall": 62201, "winter": 31825}
+    mb = {"s1": 256**2 * 2 * 4 / 1e6, "s2": 256**2 * 13 * 2 / 1e6}
+    mb["lc"] = 510e3 / 180_662 - mb["s1"] - mb["s2"]
+    for row in archives(Wanted("sen12ms", SEASONS, KINDS)):
+        half = triplets[row.part] * mb[row.kind] / 2
+        assert row.about_bytes == round(half) * 10**6
+        assert row.size_bytes is None
+
+
+def test_mirrors_go_before_the_table() -> None:
     mirrors = ("https://a.test/x/", "https://b.test/?files=")
     (found,) = archives(Wanted("sen12ms", ["fall"], ["lc"], mirrors))
+    name = "ROIs1970_fall_lc.tar.gz"
     assert found.urls == (
-        "https://a.test/x/ROIs1970_fall_lc.tar.gz",
-        "https://b.test/?files=ROIs1970_fall_lc.tar.gz",
+        f"https://a.test/x/{name}",
+        f"https://b.test/?files={name}",
+        f"https://dataserv.ub.tum.de/s/m1474000/download?path=%2F&files={name}",
     )
 
 

@@ -86,10 +86,14 @@ def group_archives() -> dict[str, bytes]:
     return found
 
 
-def write_table(files: Mapping[str, bytes], *, has_md5: bool, folder: Path) -> Path:
-    """The package's table with these archives' checksums."""
+def write_table(
+    files: Mapping[str, bytes], *, has_md5: bool, folder: Path, has_size: bool = False
+) -> Path:
+    """The package's table with these archives' checksums and without an address."""
     rows = list(csv.DictReader(TABLE.read_text().splitlines()))
     for row in rows:
+        row["urls"] = ""
+        row["about_mb"] = row["about_mb"] if has_size else ""
         digest = hashlib.md5(files.get(row["file"], b"")).hexdigest()
         row["md5"] = digest if has_md5 else ""
     table = folder / "table.csv"
@@ -429,6 +433,34 @@ def test_room_for_the_rasters_is_counted(
     with pytest.raises(NoRoomError, match="and what they hold"):
         seasons.obtain()
     assert seasons.asked() == []
+
+
+def test_a_season_without_a_stated_length_is_too_long_for_a_small_disk(
+    seasons: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = seasons.server.files
+    write_table(files, has_md5=True, folder=tmp_path, has_size=True)
+    seasons.server.has_length = False
+    # 40,883 patches of 0.524 and 1.704 MB, and their archives of about half of that
+    free = SimpleNamespace(free=135 * 10**9)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    with pytest.raises(NoRoomError, match=r"needs 127\.26 GiB"):
+        seasons.obtain()
+    assert seasons.asked() == []
+
+
+def test_the_tables_addresses_come_after_the_users(seasons: Site) -> None:
+    table = seasons.wanted.table
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    for row in rows:
+        row["urls"] = seasons.server.url + row["file"]
+    with table.open("w", newline="") as out:
+        writer = csv.DictWriter(out, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    with FileServer({}) as empty:
+        assert seasons.obtain(mirrors=[empty.url]).unpacked == 2
+    assert len(empty.gets) == 2
 
 
 def test_two_at_once_fetch_and_unpack_once(seasons: Site) -> None:

@@ -150,8 +150,13 @@ def only_one(file: Path, stop: Event | None = None) -> Iterator[None]:
 def _length(archive: Archive, file: Path, line: Line) -> int | None:
     if file.is_file():
         return file.stat().st_size
-    published = archive.size_bytes or archive.about_bytes
-    return published or announced_length(archive, line)
+    exact = archive.size_bytes or announced_length(archive, line)
+    if exact is None and archive.about_bytes is not None:
+        about_gb = archive.about_bytes / 10**9
+        _LOG.info(
+            "%s: no server says how long it is; about %.1f GB", file.name, about_gb
+        )
+    return exact or archive.about_bytes
 
 
 def _run(
