@@ -16,7 +16,8 @@ from sentinel_fusion.data.tiles import (
     UnreadablePatchesError,
     write_tiles,
 )
-from sentinel_fusion.data.tiling.dask_workers import ClusterError, run_on_workers
+from sentinel_fusion.data.tiling.dask_workers import run_on_workers
+from sentinel_fusion.data.tiling.run import ClusterError
 from sentinel_fusion.params import load_params
 
 _LOG = logging.getLogger(__name__)
