@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 
 import requests
 from filelock import FileLock, Timeout
-from tqdm import tqdm
 
 from sentinel_fusion.data.download.archives import Archive
 from sentinel_fusion.data.download.part import Part
@@ -30,6 +29,7 @@ from sentinel_fusion.data.download.transfer import (
     transfer,
 )
 from sentinel_fusion.data.patches import MissingRastersError
+from sentinel_fusion.progress import progress
 
 _LOG = logging.getLogger(__name__)
 _LOCK_POLL_S = 0.1
@@ -97,16 +97,8 @@ def fetch_all(
         with line_of(archive, advance) as line, only_one(folder / archive.file, stop):
             return _fetch_one(archive, folder, line, then)
 
-    bar_lock = Lock()
-
-    def advance(count: int) -> None:
-        with bar_lock:
-            bar.update(count)
-
     total = sum(length or 0 for length in lengths.values())
-    with tqdm(
-        total=total, initial=bytes_here, unit="B", unit_scale=True, disable=None
-    ) as bar:
+    with progress("fetched", total, "B", done=bytes_here, is_scaled=True) as advance:
         files, failures = _run(archives, work, rules.jobs, stop)
     if failures:
         missing = [archive for archive in archives if archive.file in failures]
