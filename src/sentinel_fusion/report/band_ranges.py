@@ -75,9 +75,11 @@ def draw_band_ranges(stats: Mapping[str, Mapping[str, Any]], *, caption: str) ->
 def _draw_histograms(panel: Axes, histograms: Counts, sensor: str) -> None:
     for position, name in enumerate(BANDS[sensor]):
         counts = np.asarray(histograms[name], np.float64)
-        widths = _HALF_WIDTH * counts / counts.max()
+        full = np.flatnonzero(counts)
+        edges = HISTOGRAM_EDGES[sensor][full[0] : full[-1] + 2]
+        widths = _HALF_WIDTH * counts[full[0] : full[-1] + 1] / counts.max()
         panel.fill_betweenx(
-            np.repeat(HISTOGRAM_EDGES[sensor], 2)[1:-1],
+            np.repeat(edges, 2)[1:-1],
             position - np.repeat(widths, 2),
             position,
             color=_FILL,
