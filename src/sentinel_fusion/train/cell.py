@@ -23,7 +23,8 @@ from sentinel_fusion.train.fit import (
     FitSettings,
     Task,
     fit,
-    predict,
+    passes,
+    predict_pass,
 )
 from sentinel_fusion.train.learners import (
     USES,
@@ -110,23 +111,19 @@ class CellSettings:
 
 
 @dataclass(frozen=True)
-class CellResult:
-    """What a seed of one use of the encoder leaves.
+class CellPart:
+    """What a cell leaves of the tiles of one forward pass, by one use and seed.
 
     Args:
-        use: Use of the encoder.
-        seed: Seed of labels, head and order.
-        predictions: Probabilities and targets of validation and test tiles: "use",
+        predictions: Probabilities and targets of validation or test tiles: "use",
             "seed", "split", "row", and the task's columns.
-        curves: Validation curves: "use", "seed", "learning_rate", "chosen",
-            "augmented", "step", "loss", "val_score"; the first seed's with the rates
-            that lost.
+        curves: Validation curves of the fits that were done since the part before,
+            mostly none: "use", "seed", "learning_rate", "chosen", "augmented", "step",
+            "loss", "val_score"; the first seed's with the rates that lost.
     """
 
-    use: str
-    seed: int
     predictions: pd.DataFrame
-    curves: pd.DataFrame
+    curves: list[pd.DataFrame]
 
 
 def run_cell(
@@ -135,7 +132,7 @@ def run_cell(
     data: CellData,
     settings: CellSettings,
     checkpoints: Checkpoints,
-) -> Iterator[CellResult]:
+) -> Iterator[CellPart]:
     """Fit every seed and both uses of an encoder, and predict once with each best fit.
 
     Args:
@@ -146,18 +143,19 @@ def run_cell(
         checkpoints: Where finished fits of an interrupted cell are found.
 
     Yields:
-        One result a use and seed.
+        Parts: by use and seed the validation tiles, then the test tiles.
     """
     trials = _Trials(encoder, task, data, settings, checkpoints)
     for use in USES:
         learning_rate, curves = trials.choose_learning_rate(use)
         for seed in data.label_orders:
-            fitted, predictions = trials.predict(use, seed, learning_rate)
+            fitted = trials.fit(use, seed, learning_rate)
             curves.append(
                 trials.curve(fitted, use, seed, learning_rate, is_chosen=True)
             )
-            yield CellResult(use, seed, predictions, pd.concat(curves))
-            curves = []
+            for predictions in trials.predict(use, seed, fitted):
+                yield CellPart(predictions, curves)
+                curves = []
 
 
 def cell_cost(
@@ -223,7 +221,7 @@ class _Trials:
     def choose_learning_rate(self, use: str) -> tuple[float, list[pd.DataFrame]]:
         seed = next(iter(self._data.label_orders))
         fits = {
-            rate: self._fit(use, seed, rate) for rate in self._settings.learning_rates
+            rate: self.fit(use, seed, rate) for rate in self._settings.learning_rates
         }
         best = max(fits, key=lambda rate: fits[rate].val_score)
         others = [
@@ -233,22 +231,20 @@ class _Trials:
         ]
         return best, others
 
-    def predict(
-        self, use: str, seed: int, learning_rate: float
-    ) -> tuple[Fit, pd.DataFrame]:
-        fitted = self._fit(use, seed, learning_rate)
+    def predict(self, use: str, seed: int, fitted: Fit) -> Iterator[pd.DataFrame]:
         learner = self._learner(use, seed)
         learner.trained.load_state_dict(fitted.best)
-        val_rows, test_rows = self._data.val_rows, self._data.test_rows
-        tables = []
-        for split, rows, probability in (
-            ("val", val_rows, fitted.val_probability.numpy()),
-            ("test", test_rows, predict(learner, self._task, test_rows)),
-        ):
-            wanted = self._data.targets[rows]
-            table = self._task.prediction_columns(probability, wanted)
-            tables.append(table.assign(use=use, seed=seed, split=split, row=rows))
-        return fitted, pd.concat(tables, ignore_index=True)
+        data, known = self._data, fitted.val_probability.numpy()
+        val = zip(passes(data.val_rows), passes(known), strict=True)
+        test = (
+            (rows, predict_pass(learner, self._task, rows))
+            for rows in passes(data.test_rows)
+        )
+        for split, tiles in (("val", val), ("test", test)):
+            for rows, probability in tiles:
+                wanted = data.targets[rows]
+                table = self._task.prediction_columns(probability, wanted)
+                yield table.assign(use=use, seed=seed, split=split, row=rows)
 
     def curve(
         self, fitted: Fit, use: str, seed: int, learning_rate: float, *, is_chosen: bool
@@ -264,7 +260,7 @@ class _Trials:
     def _is_probe(self, use: str) -> bool:
         return use == "frozen" and not self._task.ON_MAPS
 
-    def _fit(self, use: str, seed: int, learning_rate: float) -> Fit:
+    def fit(self, use: str, seed: int, learning_rate: float) -> Fit:
         name = f"{use}-{seed}-{learning_rate}"
         saved = self._checkpoints.load(name)
         if saved is not None:

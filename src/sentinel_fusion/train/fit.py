@@ -175,10 +175,38 @@ def predict(
     Returns:
         One row a tile, as the task keeps probabilities.
     """
-    batches = [rows[i : i + TILES_A_PASS] for i in range(0, len(rows), TILES_A_PASS)]
-    return np.concatenate(
-        [task.probabilities(learner.logits(batch)).cpu().numpy() for batch in batches]
-    )
+    return np.concatenate([predict_pass(learner, task, some) for some in passes(rows)])
+
+
+def predict_pass(
+    learner: Learner, task: Task, rows: Integer[np.ndarray, " tiles"]
+) -> Shaped[np.ndarray, "tiles ..."]:
+    """Probabilities of the tiles of one forward pass.
+
+    Args:
+        learner: Learner to ask.
+        task: Turns logits into probabilities.
+        rows: Tiles, of ``passes``.
+
+    Returns:
+        One row a tile, as the task keeps probabilities.
+    """
+    return task.probabilities(learner.logits(rows)).cpu().numpy()
+
+
+def passes(
+    tiles: Shaped[np.ndarray, "tiles ..."],
+) -> list[Shaped[np.ndarray, "some ..."]]:
+    """Tiles, or what is known about them, by forward pass.
+
+    Args:
+        tiles: A row a tile.
+
+    Returns:
+        Views of ``TILES_A_PASS`` rows, of the last maybe fewer.
+    """
+    starts = range(0, len(tiles), TILES_A_PASS)
+    return [tiles[start : start + TILES_A_PASS] for start in starts]
 
 
 def _endless_order(
