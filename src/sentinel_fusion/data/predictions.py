@@ -116,5 +116,7 @@ def read_predictions(folder: Path) -> Iterator[tuple[str, int, pd.DataFrame]]:
         raise FileNotFoundError(f"{folder} holds no predictions; run `dvc repro`")
     with pq.ParquetFile(file) as parquet:
         for group in range(parquet.num_row_groups):
-            table = parquet.read_row_group(group).to_pandas()
+            # threads gain nothing on so few bytes, and each would keep memory
+            part = parquet.read_row_group(group, use_threads=False)
+            table = part.to_pandas(use_threads=False)
             yield str(table["use"].iat[0]), int(table["seed"].iat[0]), table
