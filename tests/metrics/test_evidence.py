@@ -23,6 +23,7 @@ def _table(task: str, split: str, number: int) -> pd.DataFrame:
     """Predictions by an arm; the targets are those of every arm."""
     metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
     rng, fixed = np.random.default_rng(number), np.random.default_rng(0)
+    arrays: tuple[np.ndarray, np.ndarray]
     if task == "single_label":
         shares = rng.dirichlet(np.ones(8), TILES).astype(np.float32)
         arrays = shares, fixed.integers(0, 8, TILES)
