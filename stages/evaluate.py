@@ -2,11 +2,13 @@
 
 import json
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from sentinel_fusion.folders import SHARED_FEATURES
 from sentinel_fusion.metrics.scores import (
     confusion_rows,
     headline_summary,
@@ -48,6 +50,7 @@ def main() -> None:
     (_METRICS / "headline.json").write_text(json.dumps(headline, indent=2) + "\n")
     confusion = confusion_rows(scores, "finetuned")
     confusion.to_csv(_METRICS / "headline_confusion.csv", index=False)
+    shutil.rmtree(SHARED_FEATURES, ignore_errors=True)
     _LOG.info("scored %d cells and ensembles and the headline", len(tables))
 
 

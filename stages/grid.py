@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import BatchLoader, TileStore
+from sentinel_fusion.folders import SHARED_FEATURES, SIDE_FOLDER
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.sections import Finetune
 from sentinel_fusion.train.arms import build_decoder
@@ -22,7 +23,6 @@ from sentinel_fusion.train.encoder_files import load_encoder
 from sentinel_fusion.train.fit import FitSettings
 
 _LOG = logging.getLogger(__name__)
-_SIDE_FOLDER = Path(".checkpoints")
 _SPLITS = Path("data/splits")
 _BUDGET = {field.name for field in fields(FitSettings)}
 
@@ -51,18 +51,18 @@ def write_cell(arm: str, task_name: str, label_frac: float, name: str) -> None:
     section = params.finetune_settings(task_name)
     settings = _settings(params, section, label_frac, config.encoder)
     cost = cell_cost(encoder, task, data, settings)
-    key = work_key(
-        [
-            (arm, task_name, label_frac, params.precision, device),
-            (section.model_dump(), params.decoder_of, params.decoders),
-        ],
-        loaded_code(),
-        input_contents(store, _SPLITS, encoder_folder),
-    )
-    checkpoints = Checkpoints(_SIDE_FOLDER, key, every_s=0)
+    inputs = input_contents(store, _SPLITS, encoder_folder)
+    of_arm = (arm, params.precision, device)
+    of_cell = (task_name, label_frac, section.model_dump())
+    decoding = (params.decoder_of, params.decoders)
+    key = work_key([of_arm, of_cell, decoding], loaded_code(), inputs)
+    checkpoints = Checkpoints(SIDE_FOLDER, key, every_s=0)
+    key = work_key([of_arm, params.seeds], loaded_code(), inputs)
+    shared = Checkpoints(SHARED_FEATURES, key, every_s=0)
     index = store.index(["tile_id", "place_id"])
     out = Path("runs") / name
-    write_results(run_cell(encoder, task, data, settings, checkpoints), index, out)
+    results = run_cell(encoder, task, data, settings, checkpoints, shared)
+    write_results(results, index, out)
     (out / "cost.json").write_text(json.dumps(cost, indent=2) + "\n")
     used = {**watch.read(), "resumed": checkpoints.has_resumed}
     write_cost(Path("runs/cost") / name / "cost.json", {**cost, **used})

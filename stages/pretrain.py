@@ -9,7 +9,7 @@ import pandas as pd
 
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import TileStore
-from sentinel_fusion.folders import make_empty
+from sentinel_fusion.folders import SIDE_FOLDER, make_empty
 from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.params import load_params
 from sentinel_fusion.train.arms import ArmConfig, build_method, trains
@@ -24,7 +24,6 @@ from sentinel_fusion.train.snapshots import Snapshots
 from sentinel_fusion.train.watch import CollapseAlarm
 
 _LOG = logging.getLogger(__name__)
-_SIDE_FOLDER = Path(".checkpoints")
 _SNAPSHOTS = Path("models/snapshots")
 _CHECKPOINT_EVERY_S = 20
 
@@ -52,7 +51,7 @@ def main(name: str) -> None:
         loaded_code(),
         [store.content_sha256.encode()],
     )
-    checkpoints = Checkpoints(_SIDE_FOLDER, key, every_s=_CHECKPOINT_EVERY_S)
+    checkpoints = Checkpoints(SIDE_FOLDER, key, every_s=_CHECKPOINT_EVERY_S)
     if trains(config):
         settings = PretrainSettings(
             **section.model_dump(include={f.name for f in fields(PretrainSettings)}),
@@ -69,7 +68,7 @@ def main(name: str) -> None:
         )
         tiles = settings.batch_size // ranks.part.of
         cost = {"gflops": training_gflops(method, data, tiles)}
-        side = Checkpoints(_SIDE_FOLDER, key, every_s=0)
+        side = Checkpoints(SIDE_FOLDER, key, every_s=0)
         snapshots = Snapshots(side, epochs=section.epochs, every=section.snapshot_every)
         alarm = CollapseAlarm(
             section.collapse_spread, section.collapse_rank, section.warmup_steps

@@ -99,7 +99,8 @@ def _run(
     orders = {SEEDS[0]: TRAIN, SEEDS[1]: TRAIN[::-1].copy()}
     data = CellData(loader, task.targets(store), VAL, TEST, orders, orders)
     checkpoints = Checkpoints(folder, "cell", every_s=0)
-    return list(run_cell(encoder, task, data, SETTINGS, checkpoints))
+    shared = Checkpoints(folder, "features", every_s=0)
+    return list(run_cell(encoder, task, data, SETTINGS, checkpoints, shared))
 
 
 def _joined(parts: list[CellPart]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -3,6 +3,11 @@
 import shutil
 from pathlib import Path
 
+SIDE_FOLDER = Path(".checkpoints")
+"""What lets broken-off work go on; ignored by Git and DVC."""
+SHARED_FEATURES = SIDE_FOLDER / "features"
+"""Frozen features that the cells of an arm share; not needed once cells are scored."""
+
 
 def make_empty(folder: Path) -> Path:
     """Make a folder that holds nothing.

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,6 +14,7 @@ from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
 from sentinel_fusion.metrics.segmentation import from_predictions
 from sentinel_fusion.tasks import multi_label, segmentation, single_label
+from sentinel_fusion.train import cell
 from sentinel_fusion.train import fit as fit_module
 from sentinel_fusion.train.arms import ArmConfig, build_decoder, build_encoder
 from sentinel_fusion.train.cell import (
@@ -63,7 +65,8 @@ def _run(
     task: CellTask = single_label,
 ) -> list[CellPart]:
     checkpoints = Checkpoints(folder, "cell", every_s=0)
-    return list(run_cell(build_encoder(arm), task, data, settings, checkpoints))
+    shared = Checkpoints(folder, "features", every_s=0)
+    return list(run_cell(build_encoder(arm), task, data, settings, checkpoints, shared))
 
 
 def _predictions(parts: Sequence[CellPart]) -> pd.DataFrame:
@@ -232,8 +235,9 @@ def test_the_encoder_is_left_unchanged(
     encoder = build_encoder(arm)
     before = {name: w.clone() for name, w in encoder.state_dict().items()}
     checkpoints = Checkpoints(tmp_path, "cell", every_s=0)
+    shared = Checkpoints(tmp_path, "features", every_s=0)
     given = _of_task(data, task, store)
-    list(run_cell(encoder, task, given, QUICK, checkpoints))
+    list(run_cell(encoder, task, given, QUICK, checkpoints, shared))
     assert all((w == before[name]).all() for name, w in encoder.state_dict().items())
 
 
@@ -248,6 +252,17 @@ def test_an_interrupted_cell_takes_finished_fits_from_the_checkpoints(
     never = replace(SETTINGS, augment=never_called)
     again = _run(arm, data, tmp_path, never)
     assert _predictions(again).equals(_predictions(first))
+
+
+def test_cells_of_an_encoder_share_its_frozen_features(
+    arm: ArmConfig, data: CellData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _run(arm, data, tmp_path)
+    other = replace(SETTINGS, label_frac=1.0)
+    alone = _run(arm, data, tmp_path / "alone", other)
+    monkeypatch.delattr(cell, "frozen_features")
+    shutil.rmtree(tmp_path / "cell")
+    assert _predictions(_run(arm, data, tmp_path, other)).equals(_predictions(alone))
 
 
 def test_a_cell_runs_on_several_targets_a_tile(

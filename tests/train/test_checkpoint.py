@@ -42,7 +42,7 @@ def test_a_state_never_saved_is_none(tmp_path: Path) -> None:
 
 def test_a_half_written_state_is_not_seen(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
-    (tmp_path / "work" / "state.partial").write_bytes(b"half")
+    (tmp_path / "work" / "state.7.partial").write_bytes(b"half")
     assert Checkpoints(tmp_path, "work", every_s=0).load("state") is None
 
 

@@ -35,6 +35,8 @@ from sentinel_fusion.train.learners import (
     frozen_features,
 )
 
+_FEATURES = "features"
+
 
 @runtime_checkable
 class CellTask(Task, Protocol):
@@ -132,6 +134,7 @@ def run_cell(
     data: CellData,
     settings: CellSettings,
     checkpoints: Checkpoints,
+    shared: Checkpoints,
 ) -> Iterator[CellPart]:
     """Fit every seed and both uses of an encoder, and predict once with each best fit.
 
@@ -141,11 +144,14 @@ def run_cell(
         data: Labelled tiles by split.
         settings: Size and budget.
         checkpoints: Where finished fits of an interrupted cell are found.
+        shared: Where cells of the same encoder and tiles find its frozen features.
 
     Yields:
         Parts: by use and seed the validation tiles, then the test tiles.
     """
     trials = _Trials(encoder, task, data, settings, checkpoints)
+    if not task.ON_MAPS:
+        trials.read_features(shared)
     for use in USES:
         learning_rate, curves = trials.choose_learning_rate(use)
         for seed in data.label_orders:
@@ -209,14 +215,20 @@ class _Trials:
         self._tiles = ImageInput(
             data.loader, settings.augment, task.encode, settings.precision
         )
-        if not task.ON_MAPS:
-            self._features = frozen_features(
-                encoder,
-                data.loader,
-                num_tiles=len(data.targets),
-                scale_rows=next(iter(data.label_orders.values())),
+
+    def read_features(self, shared: Checkpoints) -> None:
+        saved = shared.load(_FEATURES)
+        if saved is None:
+            features = frozen_features(
+                self._encoder,
+                self._data.loader,
+                num_tiles=len(self._data.targets),
+                scale_rows=next(iter(self._data.label_orders.values())),
                 batch_size=TILES_A_PASS,
             )
+            saved = {_FEATURES: features}
+            shared.save(_FEATURES, saved)
+        self._features = saved[_FEATURES].to(self._device)
 
     def choose_learning_rate(self, use: str) -> tuple[float, list[pd.DataFrame]]:
         seed = next(iter(self._data.label_orders))

@@ -104,7 +104,8 @@ class Checkpoints:
             state: Tensors, numbers, strings, and lists and dicts of them.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        partial = self._folder / f"{name}.partial"
+        # two cells may save what they share at once
+        partial = self._folder / f"{name}.{os.getpid()}.partial"
         with partial.open("wb") as file:
             torch.save(state, file)
             file.flush()
