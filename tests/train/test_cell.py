@@ -130,7 +130,9 @@ def test_parts_of_few_tiles_are_predicted_as_one_of_all(
 ) -> None:
     few = 5
     _run(arm, data, tmp_path)
-    monkeypatch.setattr(fit_module, "TILES_A_PASS", few)
+    for module in (cell, fit_module):
+        monkeypatch.setattr(module, "TILES_A_PASS", few)
+    monkeypatch.setattr(cell, "PART_BYTES", 1)
     parts = _run(arm, data, tmp_path)  # with the fits of before
     assert max(len(part.predictions) for part in parts) == few
     ours, theirs = _predictions(parts), _predictions(results)

@@ -12,6 +12,7 @@ from torch import nn
 
 from sentinel_fusion.data.augment import Augment
 from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
+from sentinel_fusion.data.predictions import PART_BYTES
 from sentinel_fusion.data.splits import subset_size
 from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.train.checkpoint import Checkpoints
@@ -23,8 +24,8 @@ from sentinel_fusion.train.fit import (
     FitSettings,
     Task,
     fit,
-    passes,
-    predict_pass,
+    join_passes,
+    predict_passes,
 )
 from sentinel_fusion.train.learners import (
     USES,
@@ -114,7 +115,7 @@ class CellSettings:
 
 @dataclass(frozen=True)
 class CellPart:
-    """What a cell leaves of the tiles of one forward pass, by one use and seed.
+    """What a cell leaves of some tiles, by one use and seed.
 
     Args:
         predictions: Probabilities and targets of validation or test tiles: "use",
@@ -247,16 +248,18 @@ class _Trials:
         learner = self._learner(use, seed)
         learner.trained.load_state_dict(fitted.best)
         data, known = self._data, fitted.val_probability.numpy()
-        val = zip(passes(data.val_rows), passes(known), strict=True)
-        test = (
-            (rows, predict_pass(learner, self._task, rows))
-            for rows in passes(data.test_rows)
-        )
-        for split, tiles in (("val", val), ("test", test)):
-            for rows, probability in tiles:
-                wanted = data.targets[rows]
-                table = self._task.prediction_columns(probability, wanted)
-                yield table.assign(use=use, seed=seed, split=split, row=rows)
+        val = np.split(known, range(TILES_A_PASS, len(known), TILES_A_PASS))
+        test = predict_passes(learner, self._task, data.test_rows)
+        for split, passes, rows in (
+            ("val", val, data.val_rows),
+            ("test", test, data.test_rows),
+        ):
+            start = 0
+            for probability in join_passes(passes, PART_BYTES):
+                some = rows[start : start + len(probability)]
+                start += len(probability)
+                table = self._task.prediction_columns(probability, data.targets[some])
+                yield table.assign(use=use, seed=seed, split=split, row=some)
 
     def curve(
         self, fitted: Fit, use: str, seed: int, learning_rate: float, *, is_chosen: bool

@@ -1,5 +1,6 @@
 """One supervised fit: fixed steps, the best step on validation tiles kept."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -175,38 +176,49 @@ def predict(
     Returns:
         One row a tile, as the task keeps probabilities.
     """
-    return np.concatenate([predict_pass(learner, task, some) for some in passes(rows)])
+    return np.concatenate([*predict_passes(learner, task, rows)])
 
 
-def predict_pass(
+def predict_passes(
     learner: Learner, task: Task, rows: Integer[np.ndarray, " tiles"]
-) -> Shaped[np.ndarray, "tiles ..."]:
-    """Probabilities of the tiles of one forward pass.
+) -> Iterator[Shaped[np.ndarray, "_ ..."]]:
+    """Probabilities of some tiles, by forward pass.
 
     Args:
         learner: Learner to ask.
         task: Turns logits into probabilities.
-        rows: Tiles, of ``passes``.
+        rows: Tiles.
 
-    Returns:
+    Yields:
         One row a tile, as the task keeps probabilities.
     """
-    return task.probabilities(learner.logits(rows)).cpu().numpy()
+    for start in range(0, len(rows), TILES_A_PASS):
+        logits = learner.logits(rows[start : start + TILES_A_PASS])
+        yield task.probabilities(logits).cpu().numpy()
 
 
-def passes(
-    tiles: Shaped[np.ndarray, "tiles ..."],
-) -> list[Shaped[np.ndarray, "some ..."]]:
-    """Tiles, or what is known about them, by forward pass.
+def join_passes(
+    passes: Iterable[Shaped[np.ndarray, "_ ..."]], some_bytes: int
+) -> Iterator[Shaped[np.ndarray, "_ ..."]]:
+    """Fewer, larger arrays, but not much larger than some bytes.
 
     Args:
-        tiles: A row a tile.
+        passes: Arrays by forward pass.
+        some_bytes: Bytes from which what was joined is passed on.
 
-    Returns:
-        Views of ``TILES_A_PASS`` rows, of the last maybe fewer.
+    Yields:
+        Their rows, in the same order.
     """
-    starts = range(0, len(tiles), TILES_A_PASS)
-    return [tiles[start : start + TILES_A_PASS] for start in starts]
+    held: list[np.ndarray] = []
+    held_bytes = 0
+    for rows in passes:
+        held.append(rows)
+        held_bytes += rows.nbytes
+        if held_bytes >= some_bytes:
+            yield np.concatenate(held)
+            held, held_bytes = [], 0
+    if held:
+        yield np.concatenate(held)
 
 
 def _endless_order(
