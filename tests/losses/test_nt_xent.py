@@ -286,10 +286,10 @@ def test_a_gpu_gives_what_a_cpu_does(
     negatives: str, batch: int, rows: slice | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
-    z = _pair(batch=batch, dim=16)
+    z1, z2 = _pair(batch=batch, dim=16)
     options = {"temperature": 0.07, "negatives": negatives, "rows": rows}
-    expected = _loss_and_gradients(*z, **options)
-    found = _loss_and_gradients(*(x.cuda() for x in z), **options)
+    expected = _loss_and_gradients(z1, z2, **options)
+    found = _loss_and_gradients(z1.cuda(), z2.cuda(), **options)
     for x, wanted in zip(found, expected, strict=True):
         torch.testing.assert_close(x.cpu(), wanted, rtol=TOLERANCE, atol=TOLERANCE)
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from sentinel_fusion.bands import BANDS
 from sentinel_fusion.data.augment import Window, build_augment
 from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
+from sentinel_fusion.losses import nt_xent
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.gradient_cache import cached_backward
@@ -232,6 +234,8 @@ def main(folder: Path) -> None:
     ranks = join_ranks(CPU)
     torch.set_num_threads(1)
     results: dict[str, Any] = {name: one_step(arm, ranks) for name, arm in ARMS.items()}
+    with mock.patch.object(nt_xent, "PLAIN_VECTORS", 0):
+        results["by_anchors"] = one_step(ARMS["dual_simclr"], ranks)
     results["cached"] = one_cached_step(ranks)
     results["pretrain"] = train(folder, ranks, "two")
     results["resumed"] = train(folder, ranks, "begun_by_one")

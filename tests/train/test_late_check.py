@@ -13,8 +13,11 @@ def _check(losses: list[torch.Tensor], *, late: bool) -> LateCheck:
     return check
 
 
-def test_a_late_check_refuses_one_step_later_and_names_the_bad_step() -> None:
-    check = _check([FINE, BAD], late=True)
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_a_late_check_refuses_one_step_later_and_names_the_bad_step(
+    device: str,
+) -> None:
+    check = _check([FINE.to(device), BAD.to(device)], late=True)
     with pytest.raises(FloatingPointError, match=r"got nan at step 1; .* tile-1$"):
         check.add(FINE, 2, lambda: "tile-2")
 

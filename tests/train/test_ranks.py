@@ -67,6 +67,11 @@ def test_two_ranks_have_loss_and_gradients_of_the_joint_batch(
 
 
 @pytest.mark.slow
+def test_two_ranks_that_never_hold_all_similarities_have_the_same(two: Results) -> None:
+    _assert_same(two["by_anchors"], one_step(ARMS["dual_simclr"], ONE))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARMS)
 def test_two_ranks_have_the_statistics_of_the_joint_batch(
     two: Results, name: str

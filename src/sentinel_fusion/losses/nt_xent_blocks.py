@@ -81,7 +81,27 @@ class _Exponentials:
         return self._room[start : start + shape[0] * shape[1]].view(shape)
 
 
-class SymmetricNTXent(torch.autograd.Function):
+class _BringsGradient(torch.autograd.Function):
+    """What was computed and saved with the loss is its gradient."""
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        """Gradient by the vectors.
+
+        Args:
+            ctx: What ``forward`` kept.
+            upstream: Gradient by the loss.
+
+        Returns:
+            The gradient, and None for each option.
+        """
+        (gradient,) = ctx.saved_tensors
+        options = [None] * (len(ctx.needs_input_grad) - 1)
+        return gradient * upstream, *options
+
+
+class SymmetricNTXent(_BringsGradient):
     """The loss and its gradient, computed while the exponentials are there."""
 
     @staticmethod
@@ -111,21 +131,6 @@ class SymmetricNTXent(torch.autograd.Function):
             ctx.save_for_backward(gradient)
         return (sums.log() + (1 - alignment) / temperature).mean()
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
-        """Gradient by the vectors.
-
-        Args:
-            ctx: What ``forward`` kept.
-            upstream: Gradient by the loss.
-
-        Returns:
-            The gradient, and None for the options.
-        """
-        (gradient,) = ctx.saved_tensors
-        return gradient * upstream, None, None
-
 
 def _gradient(
     u: Tensor, reciprocal_sums: Tensor, exponentials: _Exponentials
@@ -144,7 +149,7 @@ def _gradient(
     return gradient
 
 
-class NTXentByAnchors(torch.autograd.Function):
+class NTXentByAnchors(_BringsGradient):
     """The loss and its gradient: a block has all of its anchors' candidates."""
 
     @staticmethod
@@ -193,18 +198,3 @@ class NTXentByAnchors(torch.autograd.Function):
                     gradient[positive].sub_(u[block])
         ctx.save_for_backward(gradient.div_(anchors * temperature))
         return total / anchors
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        """Gradient by the vectors.
-
-        Args:
-            ctx: What ``forward`` kept.
-            upstream: Gradient by the loss.
-
-        Returns:
-            The gradient, and None for the options.
-        """
-        (gradient,) = ctx.saved_tensors
-        return gradient * upstream, None, None, None, None
