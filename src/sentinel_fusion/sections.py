@@ -131,6 +131,7 @@ class Stac(Section):
     max_days: Rate
     max_scenes: Count
     min_box_cover: Annotated[float, Field(gt=0, le=1)]
+    signing: Literal["none", "planetary_computer"]
 
     @model_validator(mode="after")
     def _box_is_a_box(self) -> "Stac":

@@ -20,6 +20,7 @@ from tests.catalogues import (
 from sentinel_fusion.data.patches import Patch
 from sentinel_fusion.data.rasters import read_strips
 from sentinel_fusion.data.sources.stac import prepare
+from sentinel_fusion.data.stac import signing
 from sentinel_fusion.data.stac.catalogue import CatalogueError
 from sentinel_fusion.data.tiles import TileRules, write_tiles
 
@@ -47,6 +48,7 @@ def _prepare(
         "max_days": 2.0,
         "max_scenes": 9,
         "min_box_cover": 1.0,
+        "signing": "none",
     }
     return prepare(
         folder / "scenes",
@@ -113,6 +115,26 @@ def test_tiles_are_cut_from_fetched_scenes(site: Site, tmp_path: Path) -> None:
         progress=lambda: None,
     )
     assert counts["accepted"] == 2 * 4
+
+
+def test_files_are_opened_by_the_tokens_of_their_container(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(site.folder) as closed:
+        closed.signature = "sig=a%2Fb"
+        monkeypatch.setattr(signing, "_TOKENS", f"{closed.url}/token")
+        for name in ("sentinel-1", "sentinel-2"):  # the account is 127, of 127.0.0.1
+            file = closed.folder / "token/127" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            told = {"token": closed.signature, "msft:expiry": "9999-01-01T00:00:00Z"}
+            file.write_text(json.dumps(told))
+        with pytest.raises(CatalogueError, match=r"tif cannot be read: .*\.signing"):
+            _prepare(closed, tmp_path)
+    with serving(site.folder) as closed:  # GDAL remembers what it was refused
+        closed.signature = "sig=a%2Fb"
+        monkeypatch.setattr(signing, "_TOKENS", f"{closed.url}/token")
+        patches = _prepare(closed, tmp_path, signing="planetary_computer")
+    assert [patch.patch_id for patch in patches] == [CLEAR, CLOUDY]
 
 
 @pytest.fixture

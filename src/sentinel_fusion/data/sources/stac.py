@@ -13,6 +13,7 @@ from sentinel_fusion.data.download.fetch import only_one
 from sentinel_fusion.data.patches import Patch
 from sentinel_fusion.data.sources import folder as folder_source
 from sentinel_fusion.data.stac.pairs import Pair, Query, find_pairs
+from sentinel_fusion.data.stac.signing import Sign, signer
 from sentinel_fusion.data.stac.windows import fetch_scene
 from sentinel_fusion.folders import make_empty
 
@@ -88,10 +89,10 @@ def _known(path: Path, query: Query) -> list[Path]:
 
 
 def _fetch(path: Path, query: Query) -> list[Path]:
-    pairs = find_pairs(query)
+    pairs, sign = find_pairs(query), signer(query.signing)
     scenes = []
     for number, pair in enumerate(pairs, start=1):
-        scenes.append(_fetch_pair(path, pair, query))
+        scenes.append(_fetch_pair(path, pair, query, sign))
         _LOG.info("scene %d of %d: %s", number, len(pairs), scenes[-1].name)
     done = {"query": _as_json(query), "scenes": [scene.name for scene in scenes]}
     part = path / f".{_RECORD}.part"
@@ -100,7 +101,7 @@ def _fetch(path: Path, query: Query) -> list[Path]:
     return scenes
 
 
-def _fetch_pair(path: Path, pair: Pair, query: Query) -> Path:
+def _fetch_pair(path: Path, pair: Pair, query: Query, sign: Sign) -> Path:
     # ids come from a server: no other folder than one in here
     name = pair.s2.item_id.replace("/", "_").lstrip(".") or "item"
     scene = path / name
@@ -123,7 +124,7 @@ def _fetch_pair(path: Path, pair: Pair, query: Query) -> Path:
             )
         return scene
     part = make_empty(path / f".{name}.part")
-    fetch_scene(pair, query.bbox, part)
+    fetch_scene(pair, query.bbox, part, sign)
     (part / _FACTS).write_text(json.dumps(wanted, indent=2) + "\n")
     part.rename(scene)
     return scene
