@@ -47,6 +47,8 @@ def main() -> None:
         ),
     }
     numbers = {role: summarise_data(indices[role], stats[role]) for role in _STORES}
+    for role, found in numbers.items():
+        found["block_px"] = params.block_px(role)
     figures = _draw(params, stats, indices)
     folder = make_empty(_OUT / "data")
     for name, figure in figures.items():
@@ -68,11 +70,12 @@ def _draw(
     protocol = f"split by {params.split.describe()}"
     labelled = f"labelled tiles from {sources['labelled']}, {protocol}"
     bands = {role: found["bands"] for role, found in stats.items()}
+    block_px = {role: params.block_px(role) for role in _STORES}
     located = {
         role: locate_places(index["place_id"].to_numpy(), index["footprint"].to_numpy())
         for role, index in indices.items()
     }
-    places = f"{data}, {protocol}{describe_places(indices)}"
+    places = f"{data}, {protocol}{describe_places(indices, block_px)}"
     figures = {
         "classes": draw_classes(indices["labelled"], caption=labelled),
         "places": draw_places(indices, caption=places),

@@ -36,7 +36,8 @@ def prepare(
     Each lies in ``path/<id of the optical item>``. A search that was answered in full
     is not asked again: catalogues grow, and a repeated run must see the same scenes.
 
-    All scenes show one box, so they are one place, which splits keep together.
+    All scenes show one box, so they are one place, which splits keep together; where
+    they are cut into blocks, so are the blocks over the same ground.
 
     Args:
         path: Folder of the scenes, made if need be.
@@ -47,10 +48,11 @@ def prepare(
         folder: Further arguments of the folder source's ``prepare``.
 
     Returns:
-        The scenes in order of time, one patch each.
+        The scenes in order of time, one patch each, or their blocks.
 
     Raises:
-        ValueError: If the role needs labels.
+        ValueError: If the role needs labels, or blocks of two scenes would not show
+            the same ground.
     """
     if role != "pretrain":
         raise ValueError(
@@ -63,11 +65,30 @@ def prepare(
     with only_one(path / _RECORD):
         scenes = _known(path, query) or _fetch(path, query)
     place = "box" + "_".join(f"{degrees:g}" for degrees in query.bbox)
-    return [
-        replace(patch, place_id=place)
+    patches = [
+        replace(patch, place_id=place + patch.place_id.removeprefix(scene.name))
         for scene in scenes
         for patch in folder_source.prepare(scene, raw, role=role, seed=seed, **folder)
     ]
+    if len(patches) > len(scenes):
+        _check_same_pixels([raw / scene.name for scene in scenes])
+    return patches
+
+
+def _check_same_pixels(scenes: list[Path]) -> None:
+    """Blocks are named by row and column: on one grid the same name is one ground."""
+    first, *others = (
+        json.loads((scene / "scene.json").read_text())["grid"] | {"warped": []}
+        for scene in scenes
+    )
+    for scene, grid in zip(scenes[1:], others, strict=True):
+        if grid != first:
+            raise ValueError(
+                f"download.folder.block_px must be 0 here: {scenes[0].name} and "
+                f"{scene.name} lie on other pixels ({first} and {grid}), so their "
+                "blocks do not show the same ground; or take a download.stac.bbox "
+                "inside one Sentinel-2 tile"
+            )
 
 
 def _as_json(query: Query) -> dict[str, Any]:
