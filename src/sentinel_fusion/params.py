@@ -106,6 +106,19 @@ class Params(Section):
         is_cut = getattr(self.sources, role).source in {"folder", "stac"}
         return self.download.folder.block_px if is_cut else 0
 
+    def watched_shares(self) -> dict[str, float]:
+        """Shares of the places that a pre-training is watched on.
+
+        Returns:
+            Each share once, by the first arm that has it, or "pretrain".
+        """
+        shares = {"pretrain": self.pretrain.val_frac}
+        for name in self.arms:
+            share = self.pretrain_settings(name).val_frac
+            if share not in shares.values():
+                shares[name] = share
+        return shares
+
     def fetches(self, role: str) -> bool:
         """Whether a role's rasters are to be downloaded.
 
