@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.catalogues import Site, serving
+from tests.servers import FileServer
 
 from sentinel_fusion.data.stac import signing
 from sentinel_fusion.data.stac.catalogue import CatalogueError
@@ -68,3 +69,17 @@ def test_a_refused_token_is_told_with_what_to_do(
         CatalogueError, match=r"token/store/s2 gives no token: .*signing to none"
     ):
         signer("planetary_computer")(FILE)
+
+
+@pytest.mark.parametrize("key", ["", "abc"])
+def test_a_key_is_sent_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("PC_SDK_SUBSCRIPTION_KEY", key)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    told = {"token": TOKEN, "msft:expiry": "9999-01-01T00:00:00Z"}
+    with FileServer({"s2": json.dumps(told).encode()}) as server:
+        monkeypatch.setattr(signing, "_TOKENS", f"{server.url}token")
+        signer("planetary_computer")(FILE)
+        (request,) = server.seen
+    assert request.headers.get("Ocp-Apim-Subscription-Key", "") == key
