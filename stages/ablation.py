@@ -9,16 +9,19 @@ import pandas as pd
 
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.params import Params, load_params
-from sentinel_fusion.report.curves import draw_label_efficiency, save_figure
+from sentinel_fusion.report.curves import (
+    SCORE_TITLES,
+    draw_label_efficiency,
+    save_figure,
+)
 from sentinel_fusion.report.efficiency import (
     Report,
+    curve,
     margin_table,
     margins,
     markdown_table,
     plot_rows,
     report_task,
-    summarise,
-    with_intervals,
 )
 from sentinel_fusion.report.published import reference_marks
 from stages.arm_roles import from_scratch, pretrained, twins
@@ -40,8 +43,7 @@ def main() -> None:
     for task in params.grid.arms:
         metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
         metric, title = metrics.HEADLINE_METRIC, metrics.HEADLINE_TITLE
-        summary = summarise(scores[scores["task"] == task], metric)
-        summary = with_intervals(summary, intervals[intervals["metric"] == metric])
+        summary = curve(scores, intervals, task, metric)
         report[task] = report_task(
             summary, metric, from_scratch(params), pretrained(params)
         )
@@ -52,22 +54,39 @@ def main() -> None:
             tables.append(
                 f"{task}, points won by pre-training\n\n{margin_table(margin)}"
             )
-        figure = draw_label_efficiency(
-            summary,
-            arms=[*params.arms, *params.ensembles],
-            score_name=title,
-            caption=_caption(params),
-            trained_arms=trained,
-            published=reference_marks(
-                task, metric, params.split.protocol, params.sources.labelled.source
-            ),
-        )
-        save_figure(figure, _FIGURES, f"label_efficiency_{task}")
+        _draw(summary, _marks(task, metric, params), title, task, params)
+        counted = set(intervals.loc[intervals["task"] == task, "metric"])
+        for other in sorted(counted - {metric}):
+            marks = _marks(task, other, params)
+            if len(marks):  # what papers report and our headline is not
+                rows = curve(scores, intervals, task, other)
+                score = SCORE_TITLES.get(other, other)
+                _draw(rows, marks, score, f"{task}_{other}", params)
     (_METRICS / "ablation.json").write_text(json.dumps(report, indent=2) + "\n")
-    rows = json.dumps(plot_rows(pd.concat(summaries), trained), indent=1)
-    (_METRICS / "label_efficiency.json").write_text(rows + "\n")
+    points = plot_rows(pd.concat(summaries), trained)
+    text = json.dumps(points, indent=1) + "\n"
+    (_METRICS / "label_efficiency.json").write_text(text)
     (_METRICS / "label_efficiency.md").write_text("\n".join(tables))
     _LOG.info("%s", "\n".join(tables))
+
+
+def _marks(task: str, metric: str, params: Params) -> pd.DataFrame:
+    source = params.sources.labelled.source
+    return reference_marks(task, metric, params.split.protocol, source)
+
+
+def _draw(
+    summary: pd.DataFrame, marks: pd.DataFrame, title: str, name: str, params: Params
+) -> None:
+    figure = draw_label_efficiency(
+        summary,
+        arms=[*params.arms, *params.ensembles],
+        score_name=title,
+        caption=_caption(params),
+        trained_arms={*pretrained(params), *params.ensembles},
+        published=marks,
+    )
+    save_figure(figure, _FIGURES, f"label_efficiency_{name}")
 
 
 def _caption(params: Params) -> str:

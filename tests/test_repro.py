@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from sentinel_fusion.repro import longest_first
 
 ROOT = Path(__file__).parents[1]
 CELL = (
+    "if test $(cat {name}.in) = killer; then sleep 4; kill -9 $PPID; fi; "
     "test $(cat {name}.in) != broken && cp {name}.in {name}.out && "
     "echo x >> {name}.runs"
 )
@@ -125,6 +127,16 @@ def test_a_failing_cell_is_named_and_finished_ones_are_recorded(
     (project.folder / "c.in").write_text("mended")
     project.repro(2)
     assert [project.runs(name) for name in "abc"] == [1, 1, 1]
+
+
+@pytest.mark.slow
+def test_a_killed_run_loses_no_finished_cell(project: Project) -> None:
+    (project.folder / "c.in").write_text("killer")
+    assert project.repro(2).returncode == -signal.SIGKILL
+    (project.folder / "c.in").write_text("mended")
+    project.repro(2)
+    assert [project.runs(name) for name in "abc"] == [1, 1, 2]
+    assert project.is_up_to_date()
 
 
 @pytest.mark.slow

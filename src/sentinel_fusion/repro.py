@@ -203,21 +203,32 @@ def run_level(cells: Sequence[str], jobs: int, environ: dict[str, str]) -> None:
         cells: Addresses of cells whose upstream is up to date.
         jobs: Cells at once.
         environ: Environment to run in.
-
-    Raises:
-        RuntimeError: If a cell fails; those that had finished are recorded.
     """
     recorder = Recorder(cells)
     missing = recorder.restore()
     found = len(cells) - len(missing)
     if found:
         _LOG.info("%d cells found in the run cache", found)
+    try:
+        _run_cells(longest_first(missing), jobs, environ, recorder)
+    finally:  # those that had finished
+        recorder.record()
+
+
+def _run_cells(
+    cells: Sequence[str], jobs: int, environ: dict[str, str], recorder: Recorder
+) -> None:
+    """Run cells in a pool.
+
+    Raises:
+        RuntimeError: If a cell fails; its message has the last lines of the first.
+    """
+    failure = ""
     with ThreadPoolExecutor(jobs) as pool:
         work = {
             pool.submit(run_cell, recorder.command(cell), environ): cell
-            for cell in longest_first(missing)
+            for cell in cells
         }
-        failure = ""
         for done, future in enumerate(as_completed(work), start=1):
             cell = work[future]
             if future.cancelled():
@@ -228,8 +239,7 @@ def run_level(cells: Sequence[str], jobs: int, environ: dict[str, str]) -> None:
                 continue
             recorder.add(cell)
             took = future.result()
-            _LOG.info("[%d/%d] %s: %.0f s", done, len(missing), cell, took)
-        recorder.record()
+            _LOG.info("[%d/%d] %s: %.0f s", done, len(cells), cell, took)
     if failure:
         raise RuntimeError(failure)
 

@@ -29,14 +29,16 @@ LIBRARIES = (
 CLIENT = Path(__file__).with_name("warm_client.py")
 _LONGEST_REQUEST = 2**20
 _POLL_S = 0.05
+_PARENT_POLL_S = 1.0
 
 
 def serve(path: Path) -> None:
-    """Import the libraries, then run a module a connection until killed.
+    """Import the libraries, then run a module a connection until the parent is gone.
 
     Args:
         path: Unix socket to make; it appears when the server is ready.
     """
+    parent = os.getppid()
     for library in LIBRARIES:
         importlib.import_module(library)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # guards leave no zombies
@@ -45,7 +47,10 @@ def serve(path: Path) -> None:
         server.bind(str(partial))
         server.listen()
         partial.rename(path)
-        while True:
+        while os.getppid() == parent:
+            waiting, _, _ = select.select([server], [], [], _PARENT_POLL_S)
+            if not waiting:
+                continue
             connection, _ = server.accept()
             if os.fork() == 0:
                 server.close()

@@ -35,6 +35,13 @@ _PUBLISHED_GREY = "#666666"
 _FLOOR_GREY = "#e4e4e4"
 FLOOR = "up to random features"
 """Legend of the ground below the best frozen encoder without pre-training."""
+SCORE_TITLES = {
+    "aa": "average accuracy (AA)",
+    "oa": "overall accuracy (OA)",
+    "overall_f1": "overall F1",
+    "miou": "mean IoU",
+}
+"""Axis labels of scores that papers report."""
 _LABEL_SIZE = 6.5
 _LABEL_GAP = 0.042
 """Least distance between labels of published marks, as a share of a panel's height."""

@@ -53,6 +53,24 @@ def with_intervals(summary: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFra
     return both
 
 
+def curve(
+    scores: pd.DataFrame, intervals: pd.DataFrame, task: str, metric: str
+) -> pd.DataFrame:
+    """Means of one score of a task, with their intervals.
+
+    Args:
+        scores: Tidy scores of all tasks, as ``summarise`` takes them.
+        intervals: "task", "metric" and what ``with_intervals`` takes.
+        task: The task.
+        metric: The score.
+
+    Returns:
+        What ``with_intervals`` gives.
+    """
+    summary = summarise(scores[scores["task"] == task], metric)
+    return with_intervals(summary, intervals[intervals["metric"] == metric])
+
+
 def report_task(
     summary: pd.DataFrame, metric: str, baselines: set[str], pretrained: set[str]
 ) -> Report:
