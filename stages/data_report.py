@@ -69,7 +69,6 @@ def _draw(
     data = ", ".join(f"{role} tiles from {name}" for role, name in sources.items())
     protocol = f"split by {params.split.describe()}"
     labelled = f"labelled tiles from {sources['labelled']}, {protocol}"
-    bands = {role: found["bands"] for role, found in stats.items()}
     block_px = {role: params.block_px(role) for role in _STORES}
     located = {
         role: locate_places(index["place_id"].to_numpy(), index["footprint"].to_numpy())
@@ -79,7 +78,7 @@ def _draw(
     figures = {
         "classes": draw_classes(indices["labelled"], caption=labelled),
         "places": draw_places(indices, caption=places),
-        "bands": draw_band_ranges(bands, caption=data),
+        "bands": draw_band_ranges(stats, caption=data),
         "footprints": draw_footprints(located, caption=data),
         "rejected": draw_rejected(stats, caption=data),
     }

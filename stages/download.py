@@ -5,7 +5,9 @@ import logging
 import sys
 from pathlib import Path
 
-from sentinel_fusion.data.patches import write_manifest
+from sentinel_fusion.data.download.extract import ExtractError
+from sentinel_fusion.data.download.room import NoRoomError
+from sentinel_fusion.data.patches import MissingRastersError, write_manifest
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.params import load_params
 
@@ -31,13 +33,12 @@ def main(role: str) -> None:
         }
     raw = make_empty(Path("data/raw") / role)
     module = importlib.import_module(f"sentinel_fusion.data.sources.{source.source}")
-    patches = module.prepare(
-        source.path,
-        raw,
-        role=role,
-        seed=params.seed,
-        **settings,
-    )
+    try:
+        patches = module.prepare(
+            source.path, raw, role=role, seed=params.seed, **settings
+        )
+    except (MissingRastersError, ExtractError, NoRoomError) as error:
+        sys.exit(str(error))  # what it says is what to do
     places = len({patch.place_id for patch in patches})
     _LOG.info(
         "%s: %d patches in %d places from %s",

@@ -56,8 +56,7 @@ def main() -> None:
 
 def _score(folders: Sequence[Path], task: str) -> pd.DataFrame:
     rows = []
-    for use, seed, members in read_members(folders):
-        scores = score_predictions(members, task)
+    for use, seed, scores in score_predictions(read_members(folders), task):
         rows += [(use, seed, name, value) for name, value in scores.items()]
     return pd.DataFrame(rows, columns=_SCORE_KEYS)
 

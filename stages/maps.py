@@ -63,10 +63,12 @@ def _predicted(
     total = np.zeros((len(rows), 1, NUM_CLASSES))
     for arm in params.ensembles.get(name, (name,)):
         folder = cell_folder(GRID, (arm, _TASK, section.label_frac))
-        for found in read_predictions(folder):
-            if found[:2] == (section.use, seed):
-                table = found[2].set_index("row").loc[rows]
-                total = total + from_predictions(table)[0]
+        tiles = [
+            table[table["row"].isin(rows)]
+            for *run, table in read_predictions(folder)
+            if run == [section.use, seed]
+        ]
+        total = total + from_predictions(pd.concat(tiles).set_index("row").loc[rows])[0]
     return np.asarray(total.argmax(axis=-1).astype(np.uint8))
 
 

@@ -40,13 +40,13 @@ def scored_cells(params: Params) -> Iterator[tuple[Cell, list[Path]]]:
 def read_members(
     folders: Sequence[Path],
 ) -> Iterator[tuple[str, int, list[pd.DataFrame]]]:
-    """Predictions of a cell or of the members of an ensemble.
+    """Predictions of a cell or of the members of an ensemble, a part at a time.
 
     Args:
         folders: Folder of each.
 
     Yields:
-        Use, seed, and the table of each member.
+        Use, seed, and each member's table of some tiles.
     """
     for parts in zip(*(read_predictions(f) for f in folders), strict=True):
         uses, seeds, tables = zip(*parts, strict=True)

@@ -7,8 +7,6 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
 from sentinel_fusion.data.patches import name_some, read_manifest
 from sentinel_fusion.data.plausibility import ImplausibleUnitsError, refuse_wrong_units
 from sentinel_fusion.data.scenes.block_edges import describe_lost_tiles
@@ -17,8 +15,10 @@ from sentinel_fusion.data.tiles import (
     UnreadablePatchesError,
     write_tiles,
 )
-from sentinel_fusion.data.tiling.dask_workers import ClusterError, run_on_workers
+from sentinel_fusion.data.tiling.dask_workers import run_on_workers
+from sentinel_fusion.data.tiling.run import ClusterError
 from sentinel_fusion.params import load_params
+from sentinel_fusion.progress import progress
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,14 +37,14 @@ def main(role: str) -> None:
     rules = params.tile.model_dump()
     patience = {key: rules.pop(key) for key in ("retries", "max_unreadable_share")}
     cluster = {key: rules.pop(key) for key in ("workers", "scheduler")}
-    with tqdm(total=len(patches), unit="patch", disable=None) as bar:
+    with progress(f"{role} tiled", len(patches), "patch") as advance:
         try:
             counts = write_tiles(
                 patches,
                 store,
                 TileRules(**rules),
                 with_labels=role == "labelled",
-                progress=bar.update,
+                progress=advance,
                 run=partial(run_on_workers, **cluster),
                 **patience,
             )

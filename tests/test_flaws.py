@@ -33,7 +33,7 @@ from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.models.heads import linear_head
 from sentinel_fusion.tasks import multi_label, segmentation, single_label
 from sentinel_fusion.train.arms import ArmConfig, build_decoder, build_encoder
-from sentinel_fusion.train.cell import CellData, CellResult, CellSettings, run_cell
+from sentinel_fusion.train.cell import CellData, CellPart, CellSettings, run_cell
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.fit import FitData, FitSettings, fit
 from sentinel_fusion.train.learners import USES, ImageInput, ImageLearner, LinearProbe
@@ -94,7 +94,7 @@ def _loader(store: TileStore, reference: TileStore | None = None) -> BatchLoader
 
 def _run(
     encoder: FusedEncoder, task: ModuleType, loader: BatchLoader, folder: Path
-) -> list[CellResult]:
+) -> list[CellPart]:
     store: TileStore = loader._store
     orders = {SEEDS[0]: TRAIN, SEEDS[1]: TRAIN[::-1].copy()}
     data = CellData(loader, task.targets(store), VAL, TEST, orders, orders)
@@ -103,9 +103,11 @@ def _run(
     return list(run_cell(encoder, task, data, SETTINGS, checkpoints, shared))
 
 
-def _joined(results: list[CellResult], name: str) -> pd.DataFrame:
-    tables: list[pd.DataFrame] = [getattr(result, name) for result in results]
-    return pd.concat(tables, ignore_index=True)
+def _joined(parts: list[CellPart]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All curves and all predictions."""
+    curves = [table for part in parts for table in part.curves]
+    predictions = [part.predictions for part in parts]
+    return pd.concat(curves, ignore_index=True), pd.concat(predictions)
 
 
 # 1 the learning rate never left its warm-up, or hardly fell
@@ -197,9 +199,8 @@ def curves(
     arms = {"scratch": build_encoder(RESNET), "pretrained": other}
     return {
         name: _joined(
-            _run(encoder, single_label, _loader(store), tmp_path_factory.mktemp(name)),
-            "curves",
-        )
+            _run(encoder, single_label, _loader(store), tmp_path_factory.mktemp(name))
+        )[0]
         for name, encoder in arms.items()
     }
 
@@ -274,10 +275,11 @@ def test_5_scores_count_all_pixels_at_once_whatever_the_order() -> None:
     wanted = np.broadcast_to(wanted, (12, 4, 4))
     probability = rng.integers(0, 256, (12, 4, 4, 8)).astype(np.uint8)
     table = segmentation.prediction_columns(probability, wanted)
-    table = table.assign(split="test", tile_id=[f"{row}" for row in range(12)])
-    table = pd.concat([table, table.assign(split="val")])
-    scores = score_predictions([table], "segmentation")
-    assert scores == score_predictions([table.iloc[::-1]], "segmentation")
+    table = table.assign(tile_id=[f"{row}" for row in range(12)], place_id="x")
+    val, test = (table.assign(split=split) for split in ("val", "test"))
+    parts = [("frozen", 0, [some]) for some in (val, test[:5], test[5:])]
+    ((_, _, scores),) = score_predictions(parts, "segmentation")
+    assert [*score_predictions(parts[::-1], "segmentation")] == [("frozen", 0, scores)]
     assert np.isfinite(scores["miou"])
     called = probability.argmax(axis=-1)
     hits = [(called == c)[wanted == c].mean() for c in set(wanted.ravel())]
@@ -320,8 +322,9 @@ def test_6_other_test_tiles_and_labels_change_no_weight_rate_step_or_threshold(
     tables = []
     for name, tiles in (("a", store), ("b", other)):
         loader = _loader(tiles, reference=store)
-        results = _run(build_encoder(RESNET), task, loader, tmp_path / name)
-        tables.append((_joined(results, "curves"), _joined(results, "predictions")))
+        tables.append(
+            _joined(_run(build_encoder(RESNET), task, loader, tmp_path / name))
+        )
     pairs = zip(_weights(tmp_path / "a"), _weights(tmp_path / "b"), strict=True)
     assert all(torch.equal(first, second) for first, second in pairs)
     (curves, first), (other_curves, second) = tables
@@ -385,8 +388,8 @@ def test_8_a_pixel_without_measurement_costs_no_tile_of_its_batch(
     shard[[TRAIN[0], VAL[0], TEST[0]], 0, 0] = S1_NAN
     shard.flush()
     loader = _loader(TileStore(folder), store)
-    results = _run(build_encoder(RESNET), single_label, loader, tmp_path)
-    curves, table = (_joined(results, name) for name in ("curves", "predictions"))
+    parts = _run(build_encoder(RESNET), single_label, loader, tmp_path)
+    curves, table = _joined(parts)
     assert np.isfinite(curves["loss"]).all()
     counts = table.groupby(["use", "seed", "split"])["row"].nunique().unstack()
     assert (counts["test"] == len(TEST)).all()

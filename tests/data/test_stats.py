@@ -3,6 +3,7 @@ import pytest
 
 from sentinel_fusion.bands import BANDS, S1_NAN
 from sentinel_fusion.data.stats import (
+    HISTOGRAM_EDGES,
     PERCENTILES,
     BandHistograms,
     normalisation_of,
@@ -34,6 +35,24 @@ def test_mean_and_deviation_are_numpy_s(sensor: str) -> None:
     means, deviations = values.mean(axis=0), values.std(axis=0)
     assert [s["mean"] for s in summary.values()] == pytest.approx(means, rel=1e-12)
     assert [s["sd"] for s in summary.values()] == pytest.approx(deviations, rel=1e-9)
+
+
+@pytest.mark.parametrize("sensor", SENSORS)
+def test_binned_pixels_are_numpy_s_histogram(sensor: str) -> None:
+    tiles = _tiles(sensor)
+    histograms = BandHistograms(sensor)
+    histograms.add(tiles)
+    edges = HISTOGRAM_EDGES[sensor]
+    values = (tiles.reshape(-1, tiles.shape[-1]) / UNITS[sensor]).clip(edges[0])
+    expected = [np.histogram(band, edges)[0].tolist() for band in values.T]
+    assert list(histograms.binned().values()) == expected
+
+
+def test_pixels_beyond_the_bins_are_in_the_outermost() -> None:
+    histograms = BandHistograms("s1")
+    histograms.add(np.array([-9900, 9900], np.int16).reshape(1, 1, 1, 2))
+    found = histograms.binned()
+    assert (found["VV"][0], found["VH"][-1]) == (1, 1)
 
 
 @pytest.mark.parametrize("percent", PERCENTILES)

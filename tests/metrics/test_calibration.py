@@ -28,10 +28,7 @@ def _random(items: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def _calibrate(
     probability: np.ndarray, wanted: np.ndarray, bins: int = BINS, max_level: int = 1
 ) -> tuple[Reliability, Reliability]:
-    decided = probability.argmax(axis=-1)
-    return calibrate_classes(
-        probability, decided, wanted, num_bins=bins, max_level=max_level
-    )
+    return calibrate_classes(probability, wanted, num_bins=bins, max_level=max_level)
 
 
 def _slow_error(confidence: np.ndarray, right: np.ndarray, bins: int) -> float:

@@ -76,15 +76,14 @@ def test_a_place_scores_as_its_tiles_do(task: str) -> None:
     module = importlib.import_module(f"sentinel_fusion.metrics.{task}")
     scores = []
     for _, _, (table,) in _parts(task):
-        val = module.from_predictions(table[table["split"] == "val"])
+        val = module.reduce(*module.from_predictions(table[table["split"] == "val"]))
         tiles = table[table["split"] == "test"]
+        places = [
+            module.reduce(*module.from_predictions(place))
+            for _, place in tiles.groupby("place_id")
+        ]
         scores.append(
-            [
-                module.score(*module.from_predictions(place), *val)[
-                    module.HEADLINE_METRIC
-                ]
-                for _, place in tiles.groupby("place_id")
-            ]
+            [module.score(place, val)[module.HEADLINE_METRIC] for place in places]
         )
     (row,) = cell_rows(_measure(task), task)["places"]
     places = np.mean(scores, axis=0)

@@ -63,13 +63,13 @@ def test_selection_is_by_macro_f1_at_the_best_threshold() -> None:
 
 def test_the_threshold_comes_from_validation_not_from_test() -> None:
     val = np.where(WANTED == 1, 0.8, 0.7)
-    scores = score(PROBABILITY, WANTED, val, WANTED)
+    scores = score((PROBABILITY, WANTED), (val, WANTED))
     assert scores["threshold"] == pytest.approx(0.75)
     assert scores["macro_f1"] == pytest.approx((2 / 3 + 0) / 2)
 
 
 def test_an_undefined_class_score_is_left_out() -> None:
-    assert "f1_urban" not in score(PROBABILITY, WANTED, PROBABILITY, WANTED)
+    assert "f1_urban" not in score((PROBABILITY, WANTED), (PROBABILITY, WANTED))
 
 
 @given(ROWS)
@@ -91,7 +91,7 @@ def test_overall_f1_agrees_with_scikit_learns_micro_average(
 ) -> None:
     probability, wanted = _arrays(rows)
     wanted[0] = 1
-    ours = score(probability, wanted, probability, wanted)
+    ours = score((probability, wanted), (probability, wanted))
     called = probability >= ours["threshold"]
     theirs = reference.f1_score(wanted, called, average="micro")
     assert ours["overall_f1"] == pytest.approx(theirs)

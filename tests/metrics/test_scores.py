@@ -1,24 +1,36 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from sentinel_fusion.metrics import multi_label, segmentation, single_label
+from sentinel_fusion.metrics.evidence import Part
 from sentinel_fusion.metrics.scores import (
     confusion_rows,
     headline_summary,
     score_predictions,
 )
 
-SPLITS = ("test", "val")
+SPLITS = ("val", "test")
 FOREST, WATER = np.eye(8)[[0, 7]]
+
+
+def _score(members: Sequence[pd.DataFrame], task: str) -> dict[str, float]:
+    """Scores of the parts in which a cell would have written the tables."""
+    parts: list[Part] = [
+        ("frozen", 0, [table[table["split"] == split] for table in members])
+        for split in SPLITS
+    ]
+    ((_, _, scores),) = score_predictions(parts, task)
+    return scores
 
 
 def _table(probability: np.ndarray, majority: list[int]) -> pd.DataFrame:
     """The same tiles and predictions for test and validation."""
     columns = single_label.prediction_columns(probability, np.array(majority))
-    columns = columns.assign(tile_id=[f"tile-{row}" for row in range(len(columns))])
+    names = [f"tile-{row}" for row in range(len(columns))]
+    columns = columns.assign(tile_id=names, place_id=names)
     return pd.concat([columns.assign(split=split) for split in SPLITS])
 
 
@@ -27,7 +39,7 @@ def _scores() -> pd.DataFrame:
     rows = [
         ("finetuned", seed, metric, value)
         for seed, predicted in ((0, [0, 7]), (1, [0, 0]))
-        for metric, value in score_predictions(
+        for metric, value in _score(
             [_table(np.eye(8)[predicted], [0, 7])], "single_label"
         ).items()
     ]
@@ -45,7 +57,7 @@ def test_every_seed_is_scored_by_itself() -> None:
 def test_test_tiles_alone_are_scored() -> None:
     table = _table(np.stack([FOREST, FOREST]), [0, 7])
     table.loc[table["split"] == "val", "majority"] = 0
-    assert score_predictions([table], "single_label")["aa"] == 0.5
+    assert _score([table], "single_label")["aa"] == 0.5
 
 
 def test_the_headline_is_the_mean_over_seeds_with_its_spread() -> None:
@@ -70,8 +82,8 @@ def test_an_ensemble_is_scored_by_mean_probability() -> None:
     leaning = np.stack([0.4 * FOREST + 0.6 * WATER, 0.4 * FOREST + 0.6 * WATER])
     sure = np.stack([0.9 * FOREST + 0.1 * WATER, 0.1 * FOREST + 0.9 * WATER])
     members = [_table(probability, [0, 7]) for probability in (leaning, sure)]
-    assert score_predictions(members[:1], "single_label")["aa"] == 0.5
-    assert score_predictions(members, "single_label")["aa"] == 1
+    assert _score(members[:1], "single_label")["aa"] == 0.5
+    assert _score(members, "single_label")["aa"] == 1
 
 
 def test_an_ensemble_has_every_score_of_its_mean_probabilities() -> None:
@@ -80,8 +92,9 @@ def test_an_ensemble_has_every_score_of_its_mean_probabilities() -> None:
     wanted = rng.integers(0, 8, 30)
     members = [_table(p, wanted.tolist()) for p in (first, second)]
     mean = (first + second) / 2
-    expected = single_label.score(mean, wanted, mean, wanted)
-    assert score_predictions(members, "single_label") == pytest.approx(expected)
+    counts = single_label.reduce(mean, wanted)
+    expected = single_label.score(counts, counts)
+    assert _score(members, "single_label") == pytest.approx(expected)
 
 
 def test_an_ensembles_threshold_comes_from_mean_validation_probabilities() -> None:
@@ -89,11 +102,13 @@ def test_an_ensembles_threshold_comes_from_mean_validation_probabilities() -> No
     members = []
     for high in (0.6, 0.9):
         columns = multi_label.prediction_columns(present * high, present)
-        tables = [columns.assign(tile_id=["a", "b"], split=s) for s in SPLITS]
+        tables = [
+            columns.assign(tile_id=["a", "b"], place_id="x", split=s) for s in SPLITS
+        ]
         members.append(pd.concat(tables))
     members[1][[f"p{c}" for c in range(8)]] += 0.1 * (1 - np.tile(present, (2, 1)))
     # present 0.75, absent 0.05
-    scores = score_predictions(members, "multi_label")
+    scores = _score(members, "multi_label")
     assert (scores["threshold"], scores["macro_f1"]) == pytest.approx((0.5, 1))
 
 
@@ -104,10 +119,12 @@ def test_an_ensemble_of_maps_is_scored_by_mean_probability() -> None:
         pixels = np.stack([(255 - water) * FOREST + water * WATER] * 2)
         probability = pixels.astype(np.uint8).reshape(1, 1, 2, 8)
         columns = segmentation.prediction_columns(probability, wanted)
-        tables = [columns.assign(tile_id="a", split=split) for split in SPLITS]
+        tables = [
+            columns.assign(tile_id="a", place_id="x", split=split) for split in SPLITS
+        ]
         members.append(pd.concat(tables))
     # forest 155 and 55, water 100 and 200: water by the mean everywhere
-    scores = score_predictions(members, "segmentation")
+    scores = _score(members, "segmentation")
     assert (scores["oa"], scores["confusion_forest_water"]) == (0.5, 1)
 
 
@@ -129,4 +146,4 @@ def test_members_on_other_tiles_are_refused(
 ) -> None:
     table = _table(np.stack([FOREST, WATER]), [0, 7])
     with pytest.raises(ValueError, match="must have predicted the same tiles"):
-        score_predictions([table, change(table)], "single_label")
+        _score([table, change(table)], "single_label")

@@ -9,8 +9,8 @@ from sentinel_fusion.metrics import segmentation
 from sentinel_fusion.metrics.segmentation import (
     class_iou,
     from_predictions,
-    pixel_confusion,
     prediction_columns,
+    reduce,
     score,
     selection_score,
 )
@@ -26,7 +26,8 @@ def _labels(*tiles: list[int]) -> np.ndarray:
 
 
 def _score(wanted: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    return score(probability, wanted, probability, wanted)
+    counts = reduce(probability, wanted)
+    return score(counts, counts)
 
 
 # of three forest pixels two are found, one is called water; water is found
@@ -38,7 +39,7 @@ PIXELS = st.lists(
 
 
 def test_confusion_counts_true_rows_and_predicted_columns() -> None:
-    confusion = pixel_confusion(PROBABILITY, WANTED)
+    confusion = reduce(PROBABILITY, WANTED)
     assert confusion[np.ix_([0, 7], [0, 7])].tolist() == [[2, 1], [0, 1]]
 
 
@@ -46,18 +47,18 @@ def test_confusion_counts_true_rows_and_predicted_columns() -> None:
 def test_counts_do_not_depend_on_how_many_pixels_are_counted_at_once(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = pixel_confusion(PROBABILITY, WANTED)
+    expected = reduce(PROBABILITY, WANTED)
     monkeypatch.setattr(segmentation, "_PIXELS_AT_ONCE", at_once)
-    assert pixel_confusion(PROBABILITY, WANTED).tolist() == expected.tolist()
+    assert reduce(PROBABILITY, WANTED).tolist() == expected.tolist()
 
 
 def test_iou_by_hand() -> None:
-    iou = class_iou(pixel_confusion(PROBABILITY, WANTED))
+    iou = class_iou(reduce(PROBABILITY, WANTED))
     assert (iou[0], iou[7]) == pytest.approx((2 / 3, 1 / 2))
 
 
 def test_iou_of_a_class_that_neither_occurs_nor_is_predicted_is_undefined() -> None:
-    assert np.isnan(class_iou(pixel_confusion(PROBABILITY, WANTED))[1:7]).all()
+    assert np.isnan(class_iou(reduce(PROBABILITY, WANTED))[1:7]).all()
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_pixels_are_counted_over_all_tiles_not_averaged_over_tiles(
 
 def test_validation_tiles_are_not_looked_at() -> None:
     other = _labels([3, 3])
-    scores = score(PROBABILITY, WANTED, _bytes(other), other)
+    scores = score(reduce(PROBABILITY, WANTED), reduce(_bytes(other), other))
     assert scores == _score(WANTED, PROBABILITY)
 
 

@@ -32,14 +32,20 @@ def _write_store(store: Path, *, crs: str) -> None:
         "s1": np.rint(100 * np.moveaxis(s1_pixels(16), 0, -1)).astype(np.int16),
         "s2": s2.astype(np.uint16),
     }
-    bands = {}
+    bands, binned = {}, {}
     for sensor, tile in layers.items():
         tiles = np.stack([tile] * 4)
         np.save(store / f"{sensor}-00000.npy", tiles)
         histograms = BandHistograms(sensor)
         histograms.add(tiles)
         bands[sensor] = histograms.summary()
-    stats = {"tiles": 4, "rejected": {"s1_invalid": 1}, "bands": bands}
+        binned[sensor] = histograms.binned()
+    stats = {
+        "tiles": 4,
+        "rejected": {"s1_invalid": 1},
+        "bands": bands,
+        "histograms": binned,
+    }
     (store / "stats.json").write_text(json.dumps(stats))
     index = {
         "tile_id": [f"tile {number}" for number in range(4)],

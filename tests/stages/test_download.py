@@ -5,7 +5,12 @@ import pytest
 from stages import download
 from tests.builders import write_folder_scene
 
+from sentinel_fusion.data.download.extract import ExtractError
+from sentinel_fusion.data.download.fetch import FetchError
+from sentinel_fusion.data.download.room import NoRoomError
 from sentinel_fusion.data.patches import read_manifest
+from sentinel_fusion.data.sources import folder
+from sentinel_fusion.data.stac.catalogue import CatalogueError
 from sentinel_fusion.params import load_params
 from sentinel_fusion.sections import Source
 
@@ -23,12 +28,12 @@ def _two_scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def _run(monkeypatch: pytest.MonkeyPatch, block_px: int) -> None:
     params = load_params(LIVE, paths_must_exist=False)
     own = Source(source="folder", path=Path("mine"))
-    folder = params.download.folder.model_copy(
+    scenes = params.download.folder.model_copy(
         update={"block_px": block_px, "s2_offset": 0}
     )
     values = {
         "sources": params.sources.model_copy(update={"labelled": own}),
-        "download": params.download.model_copy(update={"folder": folder}),
+        "download": params.download.model_copy(update={"folder": scenes}),
         "split": params.split.model_copy(update={"protocol": "places"}),
     }
     params = params.model_copy(update=values)
@@ -53,3 +58,26 @@ def test_blocks_of_two_scenes_are_places_enough(
     assert len({patch.place_id for patch in read_manifest(MANIFEST)}) == 8
     facts = json.loads(Path("data/raw/labelled/a/scene.json").read_text())
     assert facts["blocks"] == {"block_px": 16, "places": 4}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FetchError("no mirror gave a.zip"),
+        CatalogueError("no catalogue answers"),
+        ExtractError("a.zip cannot be unpacked"),
+        NoRoomError("the disk became full"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_fault_of_the_source_ends_the_stage_with_its_message(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(folder, "prepare", fail)
+    with pytest.raises(SystemExit) as end:
+        _run(monkeypatch, block_px=0)
+    assert end.value.code == str(error)
+    assert not MANIFEST.exists()

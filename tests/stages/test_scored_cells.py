@@ -29,8 +29,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         target.mkdir(parents=True)
         with PredictionWriter(target) as writer:
             for seed in (0, 1):
-                row = {"tile_id": [cell], "use": ["frozen"], "seed": [seed]}
-                writer.append(pd.DataFrame(row))
+                row = {"tile_id": cell, "use": "frozen", "seed": seed, "split": "val"}
+                writer.append(pd.DataFrame([row]))
     return tmp_path
 
 

@@ -15,10 +15,11 @@ from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
 from sentinel_fusion.metrics.segmentation import from_predictions
 from sentinel_fusion.tasks import multi_label, segmentation, single_label
 from sentinel_fusion.train import cell
+from sentinel_fusion.train import fit as fit_module
 from sentinel_fusion.train.arms import ArmConfig, build_decoder, build_encoder
 from sentinel_fusion.train.cell import (
     CellData,
-    CellResult,
+    CellPart,
     CellSettings,
     CellTask,
     cell_cost,
@@ -42,6 +43,7 @@ QUICK = replace(
     SETTINGS, learning_rates=(0.01,), fit=replace(SETTINGS.fit, steps=2, eval_every=1)
 )
 RUNS = [("finetuned", 7), ("finetuned", 8), ("frozen", 7), ("frozen", 8)]
+PROBABILITIES = [f"p{code}" for code in range(8)]
 TASKS: list[ModuleType] = [single_label, multi_label, segmentation]
 
 
@@ -61,20 +63,31 @@ def _run(
     folder: Path,
     settings: CellSettings = SETTINGS,
     task: CellTask = single_label,
-) -> list[CellResult]:
+) -> list[CellPart]:
     checkpoints = Checkpoints(folder, "cell", every_s=0)
     shared = Checkpoints(folder, "features", every_s=0)
     return list(run_cell(build_encoder(arm), task, data, settings, checkpoints, shared))
 
 
-def _predictions(results: Sequence[CellResult]) -> pd.DataFrame:
-    return pd.concat([result.predictions for result in results], ignore_index=True)
+def _predictions(parts: Sequence[CellPart]) -> pd.DataFrame:
+    return pd.concat([part.predictions for part in parts], ignore_index=True)
+
+
+def _curves(parts: Sequence[CellPart]) -> pd.DataFrame:
+    tables = [table for part in parts for table in part.curves]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _runs(parts: Sequence[CellPart]) -> list[tuple[str, int, str]]:
+    """Use, seed and split of every part."""
+    keys = ["use", "seed", "split"]
+    return [tuple(part.predictions[keys].iloc[0]) for part in parts]
 
 
 @pytest.fixture(scope="module")
 def results(
     arm: ArmConfig, data: CellData, tmp_path_factory: pytest.TempPathFactory
-) -> list[CellResult]:
+) -> list[CellPart]:
     return _run(arm, data, tmp_path_factory.mktemp("cell"))
 
 
@@ -84,26 +97,48 @@ def segmented(
     store: TileStore,
     data: CellData,
     tmp_path_factory: pytest.TempPathFactory,
-) -> list[CellResult]:
+) -> list[CellPart]:
     given = _of_task(data, segmentation, store)
     folder = tmp_path_factory.mktemp("segmentation")
     return _run(arm, given, folder, QUICK, segmentation)
 
 
 @pytest.fixture(scope="module")
-def predictions(results: list[CellResult]) -> pd.DataFrame:
+def predictions(results: list[CellPart]) -> pd.DataFrame:
     return _predictions(results)
 
 
 @pytest.fixture(scope="module")
-def curves(results: list[CellResult]) -> pd.DataFrame:
-    return pd.concat([result.curves for result in results], ignore_index=True)
+def curves(results: list[CellPart]) -> pd.DataFrame:
+    return _curves(results)
 
 
-def test_every_use_and_seed_leaves_a_result_of_its_own(
-    results: list[CellResult],
+def test_a_part_has_tiles_of_one_use_seed_and_split(results: list[CellPart]) -> None:
+    runs = [(*run, split) for run in RUNS for split in ("val", "test")]
+    assert _runs(results) == runs
+    for part, run in zip(results, runs, strict=True):
+        named = part.predictions[["use", "seed", "split"]]
+        assert named.drop_duplicates().to_numpy().tolist() == [list(run)]
+
+
+def test_parts_of_few_tiles_are_predicted_as_one_of_all(
+    arm: ArmConfig,
+    data: CellData,
+    results: list[CellPart],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert [(result.use, result.seed) for result in results] == RUNS
+    few = 5
+    _run(arm, data, tmp_path)
+    for module in (cell, fit_module):
+        monkeypatch.setattr(module, "TILES_A_PASS", few)
+    monkeypatch.setattr(cell, "PART_BYTES", 1)
+    parts = _run(arm, data, tmp_path)  # with the fits of before
+    assert max(len(part.predictions) for part in parts) == few
+    ours, theirs = _predictions(parts), _predictions(results)
+    assert np.allclose(ours[PROBABILITIES], theirs[PROBABILITIES], atol=1e-5)
+    rest = [name for name in theirs if name not in PROBABILITIES]
+    assert ours[rest].equals(theirs[rest])
 
 
 def test_every_use_and_seed_predicts_every_test_tile_once(
@@ -121,7 +156,7 @@ def test_validation_tiles_are_predicted_too(predictions: pd.DataFrame) -> None:
 
 
 def test_probabilities_sum_to_one(predictions: pd.DataFrame) -> None:
-    total = predictions[[f"p{code}" for code in range(8)]].sum(axis=1)
+    total = predictions[PROBABILITIES].sum(axis=1)
     assert np.allclose(total, 1, atol=1e-5)
 
 
@@ -153,7 +188,7 @@ def test_one_label_is_enough_to_train(
     arm: ArmConfig, data: CellData, tmp_path: Path
 ) -> None:
     one = replace(SETTINGS, label_frac=0.01)
-    assert len(_run(arm, data, tmp_path, one)) == len(RUNS)
+    assert len(_run(arm, data, tmp_path, one)) == 2 * len(RUNS)
     assert cell_cost(build_encoder(arm), single_label, data, one)["labels"] == 1
 
 
@@ -236,24 +271,24 @@ def test_a_cell_runs_on_several_targets_a_tile(
     arm: ArmConfig, store: TileStore, data: CellData, tmp_path: Path
 ) -> None:
     given = _of_task(data, multi_label, store)
-    results = _run(arm, given, tmp_path, QUICK, multi_label)
-    assert all(result.curves["val_score"].between(0, 1).all() for result in results)
+    parts = _run(arm, given, tmp_path, QUICK, multi_label)
+    assert _curves(parts)["val_score"].between(0, 1).all()
 
 
-def test_both_uses_are_run_on_maps(segmented: list[CellResult]) -> None:
-    assert [(result.use, result.seed) for result in segmented] == RUNS
-    assert all(result.curves["val_score"].between(0, 1).all() for result in segmented)
+def test_both_uses_are_run_on_maps(segmented: list[CellPart]) -> None:
+    assert sorted({run[:2] for run in _runs(segmented)}) == RUNS
+    assert _curves(segmented)["val_score"].between(0, 1).all()
 
 
 def test_a_segmented_tile_has_probabilities_for_every_pixel(
-    segmented: list[CellResult],
+    segmented: list[CellPart],
 ) -> None:
     probability, _ = from_predictions(segmented[-1].predictions)
-    assert probability.shape == (len(VAL) + len(TEST), 8 * 8, 8)
+    assert probability.shape == (len(TEST), 8 * 8, 8)
 
 
 def test_a_segmented_tile_stands_beside_its_labels(
-    segmented: list[CellResult], store: TileStore
+    segmented: list[CellPart], store: TileStore
 ) -> None:
     table = segmented[-1].predictions
     wanted = store.labels()[table["row"]].reshape(len(table), -1)

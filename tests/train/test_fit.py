@@ -6,7 +6,14 @@ from torch import nn
 from sentinel_fusion.models.heads import linear_head
 from sentinel_fusion.tasks import single_label
 from sentinel_fusion.train import fit as fit_module
-from sentinel_fusion.train.fit import Fit, FitData, FitSettings, fit, predict
+from sentinel_fusion.train.fit import (
+    Fit,
+    FitData,
+    FitSettings,
+    fit,
+    join_passes,
+    predict,
+)
 from sentinel_fusion.train.learners import LinearProbe
 
 SETTINGS = FitSettings(
@@ -107,3 +114,9 @@ def test_the_predictions_of_the_best_step_on_validation_tiles_are_kept() -> None
     fitted = _fit(learner)
     probability = predict(learner, single_label, DATA.val_rows)
     assert fitted.val_probability.numpy() == pytest.approx(probability)
+
+
+def test_passes_are_joined_in_order_until_they_have_the_bytes() -> None:
+    passes = [np.arange(start, start + 2, dtype=np.uint8) for start in range(0, 10, 2)]
+    joined = [rows.tolist() for rows in join_passes(passes, some_bytes=4)]
+    assert joined == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]

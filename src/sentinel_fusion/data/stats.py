@@ -10,6 +10,11 @@ from sentinel_fusion.bands import BANDS, S1_NAN, S1_UNITS_PER_DB, S2_NODATA
 _CODES = 65536
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 _UNITS = {"s1": S1_UNITS_PER_DB, "s2": 1}
+HISTOGRAM_EDGES: dict[str, Float[np.ndarray, " edges"]] = {
+    "s1": np.arange(-50.0, 31.0),
+    "s2": np.geomspace(1.0, _CODES, 49),
+}
+"""Edges of the bins for figures: whole dB; equal steps of log reflectance x 10000."""
 
 
 class BandHistograms:
@@ -56,14 +61,35 @@ class BandHistograms:
         Returns:
             Band name -> "mean", "sd", "p1" .. "p99" in dB or reflectance x 10000.
         """
-        # S1 is signed: its lower half stands behind its upper half
-        first = S1_NAN if self._sensor == "s1" else 0
-        values = np.arange(first, first + _CODES) / _UNITS[self._sensor]
-        ordered = np.roll(self.counts, -first, axis=1)
+        values, ordered = self._ascending()
         return {
             name: _summarise(values, counts, name)
             for name, counts in zip(BANDS[self._sensor], ordered, strict=True)
         }
+
+    def binned(self) -> dict[str, list[int]]:
+        """Pixels by band in the bins of ``HISTOGRAM_EDGES``.
+
+        Returns:
+            Band name -> counts; what lies beyond the ends is in the first or last bin.
+        """
+        values, ordered = self._ascending()
+        edges = HISTOGRAM_EDGES[self._sensor]
+        bins = np.searchsorted(edges, values, side="right") - 1
+        bins = np.clip(bins, 0, len(edges) - 2)
+        return {
+            name: np.bincount(bins, counts, len(edges) - 1).astype(int).tolist()
+            for name, counts in zip(BANDS[self._sensor], ordered, strict=True)
+        }
+
+    def _ascending(
+        self,
+    ) -> tuple[Float[np.ndarray, " codes"], Integer[np.ndarray, "bands codes"]]:
+        """Values in their unit, ascending, and their counts."""
+        # S1 is signed: its lower half stands behind its upper half
+        first = S1_NAN if self._sensor == "s1" else 0
+        values = np.arange(first, first + _CODES) / _UNITS[self._sensor]
+        return values, np.roll(self.counts, -first, axis=1)
 
 
 def _summarise(

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer, Real
 
 from sentinel_fusion.classes import IGNORE_INDEX
+from sentinel_fusion.metrics.likeliest import likeliest
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,14 @@ class Reliability:
     count: Float[np.ndarray, "*curves bins"]
     confidence: Float[np.ndarray, "*curves bins"]
     right: Float[np.ndarray, "*curves bins"]
+
+    def __add__(self, other: "Reliability") -> "Reliability":
+        """The curves over the predictions of both."""
+        return Reliability(
+            self.count + other.count,
+            self.confidence + other.confidence,
+            self.right + other.right,
+        )
 
     def pooled(self) -> "Reliability":
         """One curve over the predictions of all curves."""
@@ -127,7 +136,6 @@ def level_reliability(
 
 def calibrate_classes(
     probability: Real[np.ndarray, "*items classes"],
-    decided: Integer[np.ndarray, "*items"],
     wanted: Integer[np.ndarray, "*items"],
     *,
     num_bins: int,
@@ -138,7 +146,6 @@ def calibrate_classes(
     Args:
         probability: Class probabilities of each item; whole numbers up to
             ``max_level`` where that is above 1.
-        decided: The likeliest class of each.
         wanted: Classes, or ``IGNORE_INDEX`` for items that count nowhere.
         num_bins: Bins of equal width.
         max_level: What stands for probability 1.
@@ -149,12 +156,11 @@ def calibrate_classes(
         that class is wanted (class-wise calibration: Kull et al. 2019, arXiv
         1910.12656).
     """
-    rows = probability.reshape(-1, probability.shape[-1])
-    found, true = decided.reshape(-1), wanted.reshape(-1)
+    rows, true = probability.reshape(-1, probability.shape[-1]), wanted.reshape(-1)
     if (true == IGNORE_INDEX).any():
         labelled = true != IGNORE_INDEX
-        rows, found, true = rows[labelled], found[labelled], true[labelled]
-    planes = np.ascontiguousarray(rows.T)
+        rows, true = rows[labelled], true[labelled]
+    found, largest = likeliest(rows)
 
     def curve(part: np.ndarray, right: np.ndarray) -> Reliability:
         if max_level > 1:
@@ -163,8 +169,8 @@ def calibrate_classes(
             )
         return reliability(part, right, num_bins=num_bins)
 
-    by_class = [curve(part, true == code) for code, part in enumerate(planes)]
-    return curve(planes.max(axis=0), found == true), stack(by_class)
+    by_class = [curve(part, true == code) for code, part in enumerate(rows.T)]
+    return curve(largest, found == true), stack(by_class)
 
 
 def calibrate_presence(

@@ -3,9 +3,10 @@
 import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Integer
 
 from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
@@ -15,7 +16,7 @@ from sentinel_fusion.metrics.calibration import (
     calibrate_presence,
     stack,
 )
-from sentinel_fusion.metrics.scores import score_arguments
+from sentinel_fusion.metrics.evidence import Evidence, Part, Tiles, runs
 
 _QUANTILES = {"min": 0.0, "q25": 0.25, "median": 0.5, "q75": 0.75, "max": 1.0}
 COLUMNS = {
@@ -48,13 +49,11 @@ class Quality:
     counts: Integer[np.ndarray, "seeds places rows columns"]
 
 
-def measure(
-    parts: Iterable[tuple[str, int, Sequence[pd.DataFrame]]], task: str, num_bins: int
-) -> dict[str, Quality]:
+def measure(parts: Iterable[Part], task: str, num_bins: int) -> dict[str, Quality]:
     """Look at the predictions of a cell or an ensemble, one use and seed at a time.
 
     Args:
-        parts: Use, seed, and the prediction table of each member (one of a cell).
+        parts: Parts, those of a use and seed one after another.
         task: Name of the task, a module of ``sentinel_fusion.metrics``.
         num_bins: Bins of confidence, of equal width.
 
@@ -62,28 +61,31 @@ def measure(
         Use -> quality.
     """
     found: dict[str, list[_Seed]] = {}
-    for use, _, members in parts:
-        found.setdefault(use, []).append(_measure_seed(members, task, num_bins))
+    for use, _, tiles in runs(parts, task):
+        found.setdefault(use, []).append(_measure_seed(tiles, task, num_bins))
     return {use: _joined(seeds) for use, seeds in found.items()}
 
 
-def _measure_seed(members: Sequence[pd.DataFrame], task: str, num_bins: int) -> _Seed:
+def _measure_seed(tiles: Iterable[Tiles], task: str, num_bins: int) -> _Seed:
+    evidence, curves = Evidence(task), []
+    for some in tiles:
+        evidence.add(some)
+        if some.split == "test":
+            curves.append(_calibrate(some, task, num_bins))
+    top, by_class = (reduce(add, parts) for parts in zip(*curves, strict=True))
+    return top, by_class, evidence.counts()
+
+
+def _calibrate(
+    tiles: Tiles, task: str, num_bins: int
+) -> tuple[Reliability, Reliability]:
     metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
-    probability, wanted, *val = score_arguments(members, task)
-    decided = metrics.decide(probability, *val)
-    table = members[0]
-    codes, places = pd.factorize(table["place_id"][table["split"] == "test"])
-    here = [codes == code for code in range(len(places))]
-    counts = [metrics.count(decided[tiles], wanted[tiles]) for tiles in here]
-    if wanted.shape == probability.shape:
-        curves = calibrate_presence(probability, wanted, num_bins=num_bins)
-    else:
-        levels = getattr(metrics, "LEVELS", 1)
-        whole, max_level = _whole(probability, levels, len(members))
-        curves = calibrate_classes(
-            whole, decided, wanted, num_bins=num_bins, max_level=max_level
-        )
-    return (*curves, np.stack(counts))
+    if tiles.wanted.shape == tiles.probability.shape:
+        return calibrate_presence(tiles.probability, tiles.wanted, num_bins=num_bins)
+    probability, max_level = _whole(tiles, getattr(metrics, "LEVELS", 1))
+    return calibrate_classes(
+        probability, tiles.wanted, num_bins=num_bins, max_level=max_level
+    )
 
 
 def _joined(seeds: Sequence[_Seed]) -> Quality:
@@ -91,14 +93,12 @@ def _joined(seeds: Sequence[_Seed]) -> Quality:
     return Quality(stack(top), stack(by_class), np.stack(counts))
 
 
-def _whole(
-    probability: np.ndarray, levels: int, num_members: int
-) -> tuple[np.ndarray, int]:
+def _whole(tiles: Tiles, levels: int) -> tuple[np.ndarray, int]:
     """Probabilities kept as whole numbers, so again where members were averaged."""
-    if levels == 1 or num_members == 1:
-        return probability, levels
-    whole = np.rint(probability * num_members).astype(np.uint16)
-    return whole, levels * num_members
+    if levels == 1 or tiles.num_members == 1:
+        return tiles.probability, levels
+    whole = np.rint(tiles.probability * tiles.num_members).astype(np.uint16)
+    return whole, levels * tiles.num_members
 
 
 def cell_rows(found: Quality, task: str) -> dict[str, list[Row]]:

@@ -1,5 +1,7 @@
 """Classification metrics, all from one confusion matrix or a batch of them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float, Int64, Integer, Real
 
@@ -22,6 +24,36 @@ def confusion_matrix(
     pairs = targets.astype(np.int64) * num_classes + predicted
     counts = np.bincount(pairs, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
+
+
+def add_up(
+    confusions: Sequence[Int64[np.ndarray, "classes classes"]],
+) -> Int64[np.ndarray, "classes classes"]:
+    """Counts over several sets of items.
+
+    Args:
+        confusions: Counts of each, of at least one.
+
+    Returns:
+        Their sum.
+    """
+    return np.asarray(np.sum(confusions, axis=0))
+
+
+def stack_places(
+    places: Sequence[Int64[np.ndarray, "classes classes"]],
+    val: Int64[np.ndarray, "classes classes"],
+) -> Int64[np.ndarray, "places classes classes"]:
+    """Counts of every test place, where the likeliest class is predicted.
+
+    Args:
+        places: Counts of each.
+        val: Not looked at: the likeliest class needs no threshold.
+
+    Returns:
+        The counts.
+    """
+    return np.stack(places)
 
 
 def class_accuracies(

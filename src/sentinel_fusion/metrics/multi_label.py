@@ -1,5 +1,7 @@
 """Scores of multi-label land cover; the module's name is the task's."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int64, Integer, Real
@@ -15,24 +17,52 @@ Probability = Float[np.ndarray, "tiles classes"]
 Wanted = Integer[np.ndarray, "tiles classes"]
 Counts = Real[np.ndarray, "*batch 4 classes"]
 """Of each class: tiles where it is rightly called, called, wanted; and all tiles."""
+Reduced = tuple[Float[np.ndarray, "_ classes"], Integer[np.ndarray, "_ classes"]]
+"""Probabilities and targets: average precision needs those of all tiles."""
+
+
+def reduce(probability: Probability, wanted: Wanted) -> Reduced:
+    """What the scores of tiles are functions of: the predictions themselves.
+
+    Args:
+        probability: One row a tile.
+        wanted: 1 where a class is present.
+
+    Returns:
+        Both.
+    """
+    return probability, wanted
+
+
+def join(parts: Sequence[Reduced]) -> Reduced:
+    """Predictions of several parts of the tiles as one.
+
+    Args:
+        parts: Predictions of each, of at least one.
+
+    Returns:
+        All of them.
+    """
+    probability, wanted = zip(*parts, strict=True)
+    return np.concatenate(probability), np.concatenate(wanted)
 
 
 def count(
-    decided: Bool[np.ndarray, "tiles classes"], wanted: Wanted
+    called: Bool[np.ndarray, "tiles classes"], wanted: Wanted
 ) -> Int64[np.ndarray, "4 classes"]:
-    """What the scores of tiles are a function of; sums over tiles.
+    """What most scores of tiles are functions of; sums over tiles.
 
     Args:
-        decided: Where a class is called present.
+        called: Where a class is called present.
         wanted: 1 where it is.
 
     Returns:
         Of each class the tiles where it is rightly called, those where it is called,
         those where it is present, and all tiles.
     """
-    right = (decided & (wanted == 1)).sum(axis=0)
+    right = (called & (wanted == 1)).sum(axis=0)
     tiles = np.full_like(right, len(wanted))
-    return np.stack([right, decided.sum(axis=0), wanted.sum(axis=0), tiles])
+    return np.stack([right, called.sum(axis=0), wanted.sum(axis=0), tiles])
 
 
 def class_f1(counts: Counts) -> Float[np.ndarray, "*batch classes"]:
@@ -82,22 +112,34 @@ def selection_score(probability: Probability, wanted: Wanted) -> float:
     return float(_macro_f1(count(probability >= threshold, wanted)))
 
 
-def decide(
-    probability: Probability,
-    val_probability: Float[np.ndarray, "val classes"],
-    val_wanted: Integer[np.ndarray, "val classes"],
-) -> Bool[np.ndarray, "tiles classes"]:
-    """Which classes each test tile is called to have.
+def val_score(val: Reduced) -> float:
+    """The selection score of tiles that were reduced.
 
     Args:
-        probability: One row a test tile.
-        val_probability: One row a validation tile; the threshold is chosen on them.
-        val_wanted: 1 where a class is present.
+        val: Predictions of the validation tiles.
 
     Returns:
-        Where a class is called present.
+        Macro F1 at the best threshold, 0..1.
     """
-    return np.asarray(probability >= choose_threshold(val_probability, val_wanted))
+    return selection_score(*val)
+
+
+def count_places(
+    places: Sequence[Reduced], val: Reduced
+) -> Int64[np.ndarray, "places 4 classes"]:
+    """Counts of every test place, at the threshold chosen on validation tiles.
+
+    Args:
+        places: Predictions of each.
+        val: Predictions of the validation tiles.
+
+    Returns:
+        What ``count`` gives of each place.
+    """
+    threshold = choose_threshold(*val)
+    return np.stack(
+        [count(probability >= threshold, wanted) for probability, wanted in places]
+    )
 
 
 def count_scores(counts: Counts) -> dict[str, Float[np.ndarray, "*batch"]]:
@@ -146,25 +188,19 @@ def average_precision(
     return float((hits / called * gain).sum())
 
 
-def score(
-    probability: Probability,
-    wanted: Wanted,
-    val_probability: Float[np.ndarray, "val classes"],
-    val_wanted: Integer[np.ndarray, "val classes"],
-) -> dict[str, float]:
+def score(test: Reduced, val: Reduced) -> dict[str, float]:
     """Every metric of the task on test tiles, at the threshold chosen on validation.
 
     Args:
-        probability: One row a test tile.
-        wanted: 1 where a class is present.
-        val_probability: One row a validation tile.
-        val_wanted: 1 where a class is present.
+        test: Predictions of the test tiles.
+        val: Predictions of the validation tiles.
 
     Returns:
         "macro_f1", "overall_f1" (over all tiles and classes together), "map" (mean
         average precision), "threshold", and "f1_<class>" where defined.
     """
-    threshold = choose_threshold(val_probability, val_wanted)
+    probability, wanted = test
+    threshold = choose_threshold(*val)
     counts = count(probability >= threshold, wanted)
     present = np.flatnonzero(wanted.any(axis=0))
     precision = [average_precision(probability[:, c], wanted[:, c]) for c in present]
@@ -202,7 +238,7 @@ def from_predictions(table: pd.DataFrame) -> tuple[Probability, Wanted]:
         table: Rows that ``prediction_columns`` made.
 
     Returns:
-        What ``score`` takes.
+        What ``reduce`` takes.
     """
     probability = [f"p{code}" for code in range(NUM_CLASSES)]
     wanted = [f"has_{name}" for name in CLASS_NAMES]

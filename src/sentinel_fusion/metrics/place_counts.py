@@ -1,17 +1,15 @@
 """Counts of test predictions by place, by the metrics module of the task."""
 
-import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Integer
 
-from sentinel_fusion.metrics.scores import score_arguments
+from sentinel_fusion.metrics.evidence import Evidence, Part, runs
 
-_Part = tuple[int, dict[str, np.ndarray], float]
-"""Seed, place -> counts, and validation score."""
+_Seed = tuple[int, tuple[str, ...], np.ndarray, float]
+"""Seed, places, counts, and validation score."""
 
 
 @dataclass(frozen=True)
@@ -31,41 +29,32 @@ class PlaceCounts:
     val_score: float
 
 
-def count_places(
-    parts: Iterable[tuple[str, int, Sequence[pd.DataFrame]]], task: str
-) -> dict[str, PlaceCounts]:
+def count_places(parts: Iterable[Part], task: str) -> dict[str, PlaceCounts]:
     """Count the predictions of a cell or an ensemble.
 
     Args:
-        parts: Use, seed, and the prediction table of each member (one of a cell).
+        parts: Parts, those of a use and seed one after another.
         task: Name of the task, a module of ``sentinel_fusion.metrics``.
 
     Returns:
         Use -> counts.
     """
-    metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
-    found: dict[str, list[_Part]] = {}
-    for use, seed, members in parts:
-        probability, wanted, *val = score_arguments(members, task)
-        table = members[0]
-        names = table["place_id"][table["split"] == "test"].to_numpy()
-        decided = metrics.decide(probability, *val)
-        counts = {
-            place: metrics.count(decided[names == place], wanted[names == place])
-            for place in sorted(set(names))
-        }
-        score = metrics.selection_score(*val)
-        found.setdefault(use, []).append((seed, counts, score))
+    found: dict[str, list[_Seed]] = {}
+    for use, seed, tiles in runs(parts, task):
+        all_tiles = Evidence(task, tiles)
+        found.setdefault(use, []).append(
+            (seed, all_tiles.places, all_tiles.counts(), all_tiles.val_score())
+        )
     return {use: _joined(rows) for use, rows in found.items()}
 
 
-def _joined(rows: Sequence[_Part]) -> PlaceCounts:
+def _joined(rows: Sequence[_Seed]) -> PlaceCounts:
     """All seeds of a use."""
-    seeds, counts, scores = zip(*rows, strict=True)
+    seeds, places, counts, scores = zip(*rows, strict=True)
     return PlaceCounts(
-        counts=np.stack([np.stack(list(places.values())) for places in counts]),
+        counts=np.stack(counts),
         seeds=seeds,
-        places=tuple(counts[0]),
+        places=places[0],
         val_score=float(np.mean(scores)),
     )
 

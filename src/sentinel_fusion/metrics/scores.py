@@ -1,13 +1,13 @@
 """Scores of a cell's predictions, by the metrics module of its task."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from itertools import product
 
-import numpy as np
 import pandas as pd
 
 from sentinel_fusion.classes import CLASS_NAMES
+from sentinel_fusion.metrics.evidence import Evidence, Part, runs
 
 _DIGITS = 6
 _TABULAR = ("confusion_", "precision_")
@@ -16,51 +16,20 @@ MOST_ROWS = 20_000
 """Length of the confusion table from which its rows are thinned out."""
 
 
-def score_predictions(members: Sequence[pd.DataFrame], task: str) -> dict[str, float]:
-    """Every score of the test tiles of one use and seed.
-
-    Where a task has a threshold, it is chosen on the validation tiles.
+def score_predictions(
+    parts: Iterable[Part], task: str
+) -> Iterator[tuple[str, int, dict[str, float]]]:
+    """Score a cell or an ensemble, one use and seed after the other.
 
     Args:
-        members: Prediction table of an arm; or of several arms on the same tiles, whose
-            mean probabilities are scored: an ensemble.
+        parts: Parts, those of a use and seed one after another.
         task: Name of the task, a module of ``sentinel_fusion.metrics``.
 
-    Returns:
-        Metric -> value.
+    Yields:
+        Use, seed, and metric -> value of the test tiles.
     """
-    metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
-    scores: dict[str, float] = metrics.score(*score_arguments(members, task))
-    return scores
-
-
-def score_arguments(members: Sequence[pd.DataFrame], task: str) -> list[np.ndarray]:
-    """What a task's metrics take.
-
-    Args:
-        members: As ``score_predictions`` takes them.
-        task: Name of the task.
-
-    Returns:
-        Probabilities and targets of the test tiles, then of the validation tiles.
-
-    Raises:
-        ValueError: If the members do not hold the same tiles in the same order.
-    """
-    metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
-    if any(list(m["tile_id"]) != list(members[0]["tile_id"]) for m in members[1:]):
-        raise ValueError("members of an ensemble must have predicted the same tiles")
-    arguments = []
-    for split in ("test", "val"):
-        parts = [
-            metrics.from_predictions(table[table["split"] == split])
-            for table in members
-        ]
-        probability = parts[0][0]
-        if len(parts) > 1:
-            probability = np.mean([part[0] for part in parts], axis=0, dtype=np.float32)
-        arguments += [probability, parts[0][1]]
-    return arguments
+    for use, seed, tiles in runs(parts, task):
+        yield use, seed, Evidence(task, tiles).scores()
 
 
 def headline_summary(scores: pd.DataFrame, task: str) -> dict[str, dict[str, float]]:

@@ -10,12 +10,14 @@ from jaxtyping import Float, Int64, Real, UInt8
 
 from sentinel_fusion.classes import CLASS_NAMES, IGNORE_INDEX, NUM_CLASSES
 from sentinel_fusion.metrics.classification import (
+    add_up,
     average_accuracy,
     by_chance,
     class_accuracies,
     confusion_matrix,
     hits,
     overall_accuracy,
+    stack_places,
 )
 from sentinel_fusion.metrics.likeliest import likeliest
 
@@ -24,6 +26,11 @@ HEADLINE_METRIC = "miou"
 HEADLINE_TITLE = "mean IoU"
 chance_counts = by_chance
 """Counts as of predictions as frequent that know nothing about the pixels."""
+Counts = Int64[np.ndarray, "classes classes"]
+join = add_up
+"""Counts of several parts of the tiles as one."""
+count_places = stack_places
+"""Counts of test places, given those of the validation tiles."""
 LEVELS = 255
 """Probabilities are kept as whole 255ths; the likeliest class may tie within one."""
 _PIXELS_AT_ONCE = 2**20
@@ -49,29 +56,29 @@ def class_iou(
         return np.asarray(found / union)
 
 
-def pixel_confusion(
+def reduce(
     probability: Real[np.ndarray, "*pixels classes"],
     wanted: UInt8[np.ndarray, "*pixels"],
-) -> Int64[np.ndarray, "classes classes"]:
-    """Confusion matrix over all labelled pixels.
+) -> Counts:
+    """What the scores of pixels are functions of; sums over tiles.
 
     Args:
         probability: Class probabilities of every pixel, 0..``LEVELS``.
         wanted: Classes, or ``IGNORE_INDEX``.
 
     Returns:
-        Counts by true and predicted class.
-
-    Raises:
-        ValueError: If no pixel has a label.
+        Confusion matrix of the likeliest class of the labelled pixels, of which there
+        may be none.
     """
     confusion = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
     rows_at_once = max(1, _PIXELS_AT_ONCE * len(wanted) // max(1, wanted.size))
     for start in range(0, len(wanted), rows_at_once):
         rows = slice(start, start + rows_at_once)
-        confusion += count(likeliest(probability[rows])[0], wanted[rows])
-    if not confusion.any():
-        raise ValueError("segmentation needs at least 1 labelled pixel, got 0")
+        found, _ = likeliest(probability[rows])
+        labelled = wanted[rows] != IGNORE_INDEX
+        confusion += confusion_matrix(
+            wanted[rows][labelled], found[labelled], NUM_CLASSES
+        )
     return confusion
 
 
@@ -88,47 +95,32 @@ def selection_score(
     Returns:
         Mean over the classes that occur or are predicted, 0..1.
     """
-    return float(_mean_iou(pixel_confusion(probability, wanted)))
+    return val_score(reduce(probability, wanted))
+
+
+def val_score(val: Counts) -> float:
+    """The selection score of tiles that were reduced.
+
+    Args:
+        val: Counts of the validation tiles.
+
+    Returns:
+        Mean over the classes that occur or are predicted, 0..1.
+    """
+    _require_labels(val)
+    return float(_mean_iou(val))
+
+
+def _require_labels(counts: Counts) -> None:
+    """Refuse tiles of which no pixel has a label."""
+    if not counts.any():
+        raise ValueError("segmentation needs at least 1 labelled pixel, got 0")
 
 
 def _mean_iou(
     confusion: Real[np.ndarray, "*batch classes classes"],
 ) -> Float[np.ndarray, "*batch"]:
     return np.asarray(np.nanmean(class_iou(confusion), axis=-1))
-
-
-def decide(
-    probability: Probability,
-    val_probability: Real[np.ndarray, "val pixels classes"],
-    val_wanted: UInt8[np.ndarray, "val pixels"],
-) -> UInt8[np.ndarray, "tiles pixels"]:
-    """What is predicted of each test pixel.
-
-    Args:
-        probability: Class probabilities, 0..``LEVELS``.
-        val_probability: Not looked at: the likeliest class needs no threshold.
-        val_wanted: Not looked at.
-
-    Returns:
-        The likeliest class.
-    """
-    return likeliest(probability)[0]
-
-
-def count(
-    decided: UInt8[np.ndarray, "*pixels"], wanted: UInt8[np.ndarray, "*pixels"]
-) -> Int64[np.ndarray, "classes classes"]:
-    """What the scores of pixels are a function of; sums over tiles.
-
-    Args:
-        decided: What ``decide`` gives.
-        wanted: Classes, or ``IGNORE_INDEX``.
-
-    Returns:
-        Confusion matrix of the labelled pixels, of which there may be none.
-    """
-    labelled = wanted != IGNORE_INDEX
-    return confusion_matrix(wanted[labelled], decided[labelled], NUM_CLASSES)
 
 
 def count_scores(
@@ -149,35 +141,28 @@ def count_scores(
     }
 
 
-def score(
-    probability: Probability,
-    wanted: Wanted,
-    val_probability: Real[np.ndarray, "val pixels classes"],
-    val_wanted: UInt8[np.ndarray, "val pixels"],
-) -> dict[str, float]:
+def score(test: Counts, val: Counts) -> dict[str, float]:
     """Every metric of the task on test tiles.
 
     Args:
-        probability: Class probabilities of every pixel, 0..``LEVELS``.
-        wanted: Classes, or ``IGNORE_INDEX``.
-        val_probability: Not looked at: the likeliest class needs no threshold.
-        val_wanted: Not looked at.
+        test: Counts of the test tiles.
+        val: Not looked at: the likeliest class needs no threshold.
 
     Returns:
         "miou" over the classes that occur or are predicted, "aa" (pixel average
         accuracy), "oa", "iou_<class>" and "accuracy_<class>" where defined, and the
         confusion matrix as "confusion_<true>_<predicted>" pixel counts above 0.
     """
-    confusion = pixel_confusion(probability, wanted)
-    iou = class_iou(confusion)
-    scores = {name: float(value) for name, value in count_scores(confusion).items()}
-    for prefix, values in (("iou", iou), ("accuracy", class_accuracies(confusion))):
+    _require_labels(test)
+    iou = class_iou(test)
+    scores = {name: float(value) for name, value in count_scores(test).items()}
+    for prefix, values in (("iou", iou), ("accuracy", class_accuracies(test))):
         scores |= {
             f"{prefix}_{name}": float(value)
             for name, value in zip(CLASS_NAMES, values, strict=True)
             if np.isfinite(value)
         }
-    for name, row in zip(CLASS_NAMES, confusion, strict=True):
+    for name, row in zip(CLASS_NAMES, test, strict=True):
         scores |= {
             f"confusion_{name}_{other}": float(count)
             for other, count in zip(CLASS_NAMES, row, strict=True)
@@ -215,7 +200,7 @@ def from_predictions(table: pd.DataFrame) -> tuple[Probability, Wanted]:
         table: Rows that ``prediction_columns`` made.
 
     Returns:
-        What ``score`` takes.
+        What ``reduce`` takes.
     """
     flat = np.frombuffer(b"".join(table["probability"]), np.uint8)
     wanted = np.frombuffer(b"".join(table["label"]), np.uint8)

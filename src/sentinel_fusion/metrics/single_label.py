@@ -6,6 +6,7 @@ from jaxtyping import Float, Int64, Integer, Real
 
 from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
 from sentinel_fusion.metrics.classification import (
+    add_up,
     average_accuracy,
     by_chance,
     class_accuracies,
@@ -13,6 +14,7 @@ from sentinel_fusion.metrics.classification import (
     kappa,
     macro_f1,
     overall_accuracy,
+    stack_places,
 )
 
 HEADLINE_METRIC = "aa"
@@ -20,6 +22,27 @@ HEADLINE_METRIC = "aa"
 HEADLINE_TITLE = "average accuracy (AA)"
 chance_counts = by_chance
 """Counts as of predictions as frequent that know nothing about the tiles."""
+Counts = Int64[np.ndarray, "classes classes"]
+join = add_up
+"""Counts of several parts of the tiles as one."""
+count_places = stack_places
+"""Counts of test places, given those of the validation tiles."""
+
+
+def reduce(
+    probability: Float[np.ndarray, "tiles classes"],
+    wanted: Integer[np.ndarray, " tiles"],
+) -> Counts:
+    """What the scores of tiles are functions of; sums over tiles.
+
+    Args:
+        probability: One row a tile.
+        wanted: Classes.
+
+    Returns:
+        Confusion matrix of the likeliest class.
+    """
+    return confusion_matrix(wanted, probability.argmax(axis=1), NUM_CLASSES)
 
 
 def selection_score(
@@ -35,40 +58,19 @@ def selection_score(
     Returns:
         Average accuracy, 0..1.
     """
-    return float(average_accuracy(count(probability.argmax(axis=1), wanted)))
+    return val_score(reduce(probability, wanted))
 
 
-def decide(
-    probability: Float[np.ndarray, "tiles classes"],
-    val_probability: Float[np.ndarray, "val classes"],
-    val_wanted: Integer[np.ndarray, " val"],
-) -> Int64[np.ndarray, " tiles"]:
-    """What is predicted of each test tile.
+def val_score(val: Counts) -> float:
+    """The selection score of tiles that were reduced.
 
     Args:
-        probability: One row a tile.
-        val_probability: Not looked at: the likeliest class needs no threshold.
-        val_wanted: Not looked at.
+        val: Counts of the validation tiles.
 
     Returns:
-        The likeliest class.
+        Average accuracy, 0..1.
     """
-    return np.asarray(probability.argmax(axis=1))
-
-
-def count(
-    decided: Int64[np.ndarray, " tiles"], wanted: Integer[np.ndarray, " tiles"]
-) -> Int64[np.ndarray, "classes classes"]:
-    """What the scores of tiles are a function of; sums over tiles.
-
-    Args:
-        decided: What ``decide`` gives.
-        wanted: Classes.
-
-    Returns:
-        Confusion matrix.
-    """
-    return confusion_matrix(wanted, decided, NUM_CLASSES)
+    return float(average_accuracy(val))
 
 
 def count_scores(
@@ -90,37 +92,29 @@ def count_scores(
     }
 
 
-def score(
-    probability: Float[np.ndarray, "tiles classes"],
-    wanted: Integer[np.ndarray, " tiles"],
-    val_probability: Float[np.ndarray, "val classes"],
-    val_wanted: Integer[np.ndarray, " val"],
-) -> dict[str, float]:
+def score(test: Counts, val: Counts) -> dict[str, float]:
     """Every metric of the task on test tiles.
 
     Args:
-        probability: One row a tile.
-        wanted: Classes.
-        val_probability: Not looked at: the likeliest class needs no threshold.
-        val_wanted: Not looked at.
+        test: Counts of the test tiles.
+        val: Not looked at: the likeliest class needs no threshold.
 
     Returns:
         "aa", "oa", "macro_f1", "kappa", "accuracy_<class>" and "precision_<class>"
         for the classes where they are defined, and the confusion matrix as
         "confusion_<true>_<predicted>" counts above 0.
     """
-    confusion = count(decide(probability, val_probability, val_wanted), wanted)
-    scores = {name: float(value) for name, value in count_scores(confusion).items()}
+    scores = {name: float(value) for name, value in count_scores(test).items()}
     for prefix, values in (
-        ("accuracy", class_accuracies(confusion)),
-        ("precision", class_accuracies(confusion.T)),
+        ("accuracy", class_accuracies(test)),
+        ("precision", class_accuracies(test.T)),
     ):
         scores |= {
             f"{prefix}_{name}": float(value)
             for name, value in zip(CLASS_NAMES, values, strict=True)
             if np.isfinite(value)
         }
-    for name, row in zip(CLASS_NAMES, confusion, strict=True):
+    for name, row in zip(CLASS_NAMES, test, strict=True):
         scores |= {
             f"confusion_{name}_{other}": float(count)
             for other, count in zip(CLASS_NAMES, row, strict=True)
@@ -155,7 +149,7 @@ def from_predictions(
         table: Rows that ``prediction_columns`` made.
 
     Returns:
-        What ``score`` takes.
+        What ``reduce`` takes.
     """
     columns = [f"p{code}" for code in range(NUM_CLASSES)]
     return table[columns].to_numpy(np.float64), table["majority"].to_numpy(np.int64)

@@ -12,6 +12,7 @@ from torch import nn
 
 from sentinel_fusion.data.augment import Augment
 from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
+from sentinel_fusion.data.predictions import PART_BYTES
 from sentinel_fusion.data.splits import subset_size
 from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.train.checkpoint import Checkpoints
@@ -23,7 +24,8 @@ from sentinel_fusion.train.fit import (
     FitSettings,
     Task,
     fit,
-    predict,
+    join_passes,
+    predict_passes,
 )
 from sentinel_fusion.train.learners import (
     USES,
@@ -112,23 +114,19 @@ class CellSettings:
 
 
 @dataclass(frozen=True)
-class CellResult:
-    """What a seed of one use of the encoder leaves.
+class CellPart:
+    """What a cell leaves of some tiles, by one use and seed.
 
     Args:
-        use: Use of the encoder.
-        seed: Seed of labels, head and order.
-        predictions: Probabilities and targets of validation and test tiles: "use",
+        predictions: Probabilities and targets of validation or test tiles: "use",
             "seed", "split", "row", and the task's columns.
-        curves: Validation curves: "use", "seed", "learning_rate", "chosen",
-            "augmented", "step", "loss", "val_score"; the first seed's with the rates
-            that lost.
+        curves: Validation curves of the fits that were done since the part before,
+            mostly none: "use", "seed", "learning_rate", "chosen", "augmented", "step",
+            "loss", "val_score"; the first seed's with the rates that lost.
     """
 
-    use: str
-    seed: int
     predictions: pd.DataFrame
-    curves: pd.DataFrame
+    curves: list[pd.DataFrame]
 
 
 def run_cell(
@@ -138,7 +136,7 @@ def run_cell(
     settings: CellSettings,
     checkpoints: Checkpoints,
     shared: Checkpoints,
-) -> Iterator[CellResult]:
+) -> Iterator[CellPart]:
     """Fit every seed and both uses of an encoder, and predict once with each best fit.
 
     Args:
@@ -150,7 +148,7 @@ def run_cell(
         shared: Where cells of the same encoder and tiles find its frozen features.
 
     Yields:
-        One result a use and seed.
+        Parts: by use and seed the validation tiles, then the test tiles.
     """
     trials = _Trials(encoder, task, data, settings, checkpoints)
     if not task.ON_MAPS:
@@ -158,12 +156,13 @@ def run_cell(
     for use in USES:
         learning_rate, curves = trials.choose_learning_rate(use)
         for seed in data.label_orders:
-            fitted, predictions = trials.predict(use, seed, learning_rate)
+            fitted = trials.fit(use, seed, learning_rate)
             curves.append(
                 trials.curve(fitted, use, seed, learning_rate, is_chosen=True)
             )
-            yield CellResult(use, seed, predictions, pd.concat(curves))
-            curves = []
+            for predictions in trials.predict(use, seed, fitted):
+                yield CellPart(predictions, curves)
+                curves = []
 
 
 def cell_cost(
@@ -235,7 +234,7 @@ class _Trials:
     def choose_learning_rate(self, use: str) -> tuple[float, list[pd.DataFrame]]:
         seed = next(iter(self._data.label_orders))
         fits = {
-            rate: self._fit(use, seed, rate) for rate in self._settings.learning_rates
+            rate: self.fit(use, seed, rate) for rate in self._settings.learning_rates
         }
         best = max(fits, key=lambda rate: fits[rate].val_score)
         others = [
@@ -245,22 +244,22 @@ class _Trials:
         ]
         return best, others
 
-    def predict(
-        self, use: str, seed: int, learning_rate: float
-    ) -> tuple[Fit, pd.DataFrame]:
-        fitted = self._fit(use, seed, learning_rate)
+    def predict(self, use: str, seed: int, fitted: Fit) -> Iterator[pd.DataFrame]:
         learner = self._learner(use, seed)
         learner.trained.load_state_dict(fitted.best)
-        val_rows, test_rows = self._data.val_rows, self._data.test_rows
-        tables = []
-        for split, rows, probability in (
-            ("val", val_rows, fitted.val_probability.numpy()),
-            ("test", test_rows, predict(learner, self._task, test_rows)),
+        data, known = self._data, fitted.val_probability.numpy()
+        val = np.split(known, range(TILES_A_PASS, len(known), TILES_A_PASS))
+        test = predict_passes(learner, self._task, data.test_rows)
+        for split, passes, rows in (
+            ("val", val, data.val_rows),
+            ("test", test, data.test_rows),
         ):
-            wanted = self._data.targets[rows]
-            table = self._task.prediction_columns(probability, wanted)
-            tables.append(table.assign(use=use, seed=seed, split=split, row=rows))
-        return fitted, pd.concat(tables, ignore_index=True)
+            start = 0
+            for probability in join_passes(passes, PART_BYTES):
+                some = rows[start : start + len(probability)]
+                start += len(probability)
+                table = self._task.prediction_columns(probability, data.targets[some])
+                yield table.assign(use=use, seed=seed, split=split, row=some)
 
     def curve(
         self, fitted: Fit, use: str, seed: int, learning_rate: float, *, is_chosen: bool
@@ -276,7 +275,7 @@ class _Trials:
     def _is_probe(self, use: str) -> bool:
         return use == "frozen" and not self._task.ON_MAPS
 
-    def _fit(self, use: str, seed: int, learning_rate: float) -> Fit:
+    def fit(self, use: str, seed: int, learning_rate: float) -> Fit:
         name = f"{use}-{seed}-{learning_rate}"
         saved = self._checkpoints.load(name)
         if saved is not None:

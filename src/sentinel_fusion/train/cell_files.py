@@ -10,7 +10,7 @@ from jaxtyping import Integer
 from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.data.predictions import PredictionWriter
 from sentinel_fusion.folders import make_empty
-from sentinel_fusion.train.cell import CellData, CellResult, CellTask
+from sentinel_fusion.train.cell import CellData, CellPart, CellTask
 
 SPLIT_FILES = ("tiles.parquet", "label_order.parquet")
 """What the split stage writes: split of every tile, label order of every seed."""
@@ -91,22 +91,20 @@ def input_contents(store: TileStore, splits: Path, encoder: Path) -> list[bytes]
     return [store.content_sha256.encode(), *(file.read_bytes() for file in files)]
 
 
-def write_results(
-    results: Iterable[CellResult], index: pd.DataFrame, folder: Path
-) -> None:
-    """Write ``predictions.parquet`` and ``curves.csv``, a result at a time.
+def write_results(parts: Iterable[CellPart], index: pd.DataFrame, folder: Path) -> None:
+    """Write ``predictions.parquet`` and ``curves.csv``, a part at a time.
 
     Args:
-        results: What the cell leaves, seed by seed.
+        parts: What the cell leaves, seed by seed.
         index: Tile index with ids, joined to the predictions by row.
         folder: Folder to write to; what lies there is removed.
     """
     make_empty(folder)
     curves = []
     with PredictionWriter(folder) as writer:
-        for result in results:
-            tiles = index.iloc[result.predictions["row"].to_numpy()]
+        for part in parts:
+            tiles = index.iloc[part.predictions["row"].to_numpy()]
             ids = tiles.reset_index(drop=True)
-            writer.append(pd.concat([ids, result.predictions], axis=1))
-            curves.append(result.curves)
+            writer.append(pd.concat([ids, part.predictions], axis=1))
+            curves += part.curves
     pd.concat(curves).to_csv(folder / "curves.csv", index=False)

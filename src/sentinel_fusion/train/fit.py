@@ -1,5 +1,6 @@
 """One supervised fit: fixed steps, the best step on validation tiles kept."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -175,10 +176,49 @@ def predict(
     Returns:
         One row a tile, as the task keeps probabilities.
     """
-    batches = [rows[i : i + TILES_A_PASS] for i in range(0, len(rows), TILES_A_PASS)]
-    return np.concatenate(
-        [task.probabilities(learner.logits(batch)).cpu().numpy() for batch in batches]
-    )
+    return np.concatenate([*predict_passes(learner, task, rows)])
+
+
+def predict_passes(
+    learner: Learner, task: Task, rows: Integer[np.ndarray, " tiles"]
+) -> Iterator[Shaped[np.ndarray, "_ ..."]]:
+    """Probabilities of some tiles, by forward pass.
+
+    Args:
+        learner: Learner to ask.
+        task: Turns logits into probabilities.
+        rows: Tiles.
+
+    Yields:
+        One row a tile, as the task keeps probabilities.
+    """
+    for start in range(0, len(rows), TILES_A_PASS):
+        logits = learner.logits(rows[start : start + TILES_A_PASS])
+        yield task.probabilities(logits).cpu().numpy()
+
+
+def join_passes(
+    passes: Iterable[Shaped[np.ndarray, "_ ..."]], some_bytes: int
+) -> Iterator[Shaped[np.ndarray, "_ ..."]]:
+    """Fewer, larger arrays, but not much larger than some bytes.
+
+    Args:
+        passes: Arrays by forward pass.
+        some_bytes: Bytes from which what was joined is passed on.
+
+    Yields:
+        Their rows, in the same order.
+    """
+    held: list[np.ndarray] = []
+    held_bytes = 0
+    for rows in passes:
+        held.append(rows)
+        held_bytes += rows.nbytes
+        if held_bytes >= some_bytes:
+            yield np.concatenate(held)
+            held, held_bytes = [], 0
+    if held:
+        yield np.concatenate(held)
 
 
 def _endless_order(

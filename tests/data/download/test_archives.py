@@ -40,6 +40,14 @@ def test_sen12ms_addresses_end_in_the_file_name() -> None:
     )
 
 
+def test_sen12ms_lists_have_their_published_md5() -> None:
+    found = archives(Wanted("sen12ms", ["hold-out"], ["list"]))
+    assert {a.file: a.md5 for a in found} == {
+        "train_list.txt": "0a68d4e1eb24f128fccdb930000b2546",
+        "test_list.txt": "c7faad064001e646445c4c634169484d",
+    }
+
+
 def test_dfc2020_has_no_checksum_and_its_home_asks_for_a_login() -> None:
     found = archives(Wanted("dfc2020", ["validation", "test"], ["s1", "s2", "dfc"]))
     assert [a.file for a in found[:3]] == [
@@ -53,28 +61,72 @@ def test_dfc2020_has_no_checksum_and_its_home_asks_for_a_login() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("dataset", "part", "host"),
+    [
+        ("sen12ms", "fall", "dataserv.ub.tum.de"),
+        ("dfc2020", "test", "huggingface.co"),
+    ],
+)
+def test_own_mirrors_do_not_change_the_host_of_the_token(
+    dataset: str, part: str, host: str
+) -> None:
+    mirrors = ["https://my.mirror/"]
+    (found,) = archives(Wanted(dataset, [part], ["s1"], mirrors))
+    assert found.token_host == host
+
+
 def test_about_bytes_count_millions() -> None:
     (found,) = archives(Wanted("dfc2020", ["validation"], ["s1"]))
     assert found.about_bytes == 948_000_000
     assert found.size_bytes is None
 
 
-def test_mirrors_take_the_place_of_the_table() -> None:
+def test_sen12ms_sizes_follow_from_its_triplets_and_510_gb() -> None:
+    triplets = {"spring": 40883, "summer": 45753, "fall": 62201, "winter": 31825}
+    mb = {"s1": 256**2 * 2 * 4 / 1e6, "s2": 256**2 * 13 * 2 / 1e6}
+    mb["lc"] = 510e3 / 180_662 - mb["s1"] - mb["s2"]
+    for row in archives(Wanted("sen12ms", SEASONS, KINDS)):
+        half = triplets[row.part] * mb[row.kind] / 2
+        assert row.about_bytes == round(half) * 10**6
+        assert row.size_bytes is None
+
+
+def test_mirrors_go_before_the_table() -> None:
     mirrors = ("https://a.test/x/", "https://b.test/?files=")
     (found,) = archives(Wanted("sen12ms", ["fall"], ["lc"], mirrors))
+    name = "ROIs1970_fall_lc.tar.gz"
     assert found.urls == (
-        "https://a.test/x/ROIs1970_fall_lc.tar.gz",
-        "https://b.test/?files=ROIs1970_fall_lc.tar.gz",
+        f"https://a.test/x/{name}",
+        f"https://b.test/?files={name}",
+        f"https://dataserv.ub.tum.de/s/m1474000/download?path=%2F&files={name}",
     )
 
 
 def test_another_table_may_be_named(tmp_path: Path) -> None:
     lines = TABLE.read_text().splitlines()
-    row = "sen12ms,spring,s1,x.tar.gz,5,,,ab,,,https://a.test/x.tar.gz"
+    row = "sen12ms,spring,s1,x.tar.gz,5,,,ab,,,,https://a.test/x.tar.gz"
     table = tmp_path / "mine.csv"
     table.write_text(f"{lines[0]}\n{row}\n")
     (found,) = archives(Wanted("sen12ms", ["spring"], ["s1"], table=table))
     assert (found.file, found.size_bytes, found.checksum) == ("x.tar.gz", 5, "ab")
+
+
+def test_a_part_of_a_zip_without_the_zip_is_refused(tmp_path: Path) -> None:
+    header = TABLE.read_text().splitlines()[0]
+    table = tmp_path / "mine.csv"
+    table.write_text(f"{header}\ndfc2020,test,s1,x.z01,,,,,,,,\n")
+    with pytest.raises(ValueError, match=r"x\.z01 is a part of x\.zip, which"):
+        archives(Wanted("dfc2020", ["test"], ["s1"], table=table))
+
+
+def test_a_kind_that_a_part_lacks_is_refused(tmp_path: Path) -> None:
+    header = TABLE.read_text().splitlines()[0]
+    table = tmp_path / "mine.csv"
+    rows = "d,a,s1,x.zip,,,,,,,,\nd,b,s2,y.zip,,,,,,,,\n"
+    table.write_text(f"{header}\n{rows}")
+    with pytest.raises(ValueError, match="d part a has no s2"):
+        archives(Wanted("d", ["a"], ["s2"], table=table))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +134,10 @@ def test_another_table_may_be_named(tmp_path: Path) -> None:
     [
         (Wanted("sen13", [], []), "data set must be one of sen12ms, dfc2020, got"),
         (Wanted("sen12ms", ["autumn"], ["s1"]), "part must be one of spring, summer"),
-        (Wanted("sen12ms", ["fall"], ["dfc"]), "kind must be one of s1, s2, lc, got"),
+        (
+            Wanted("sen12ms", ["fall"], ["dfc"]),
+            "kind must be one of s1, s2, lc, list, got",
+        ),
         (Wanted("sen12ms", ["fall"], ["s1"], ["ftp://a.test/"]), "https address"),
     ],
 )

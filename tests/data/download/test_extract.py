@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 import pytest
+from tests.fetching import cut
 
 from sentinel_fusion.data.download.extract import (
     Extracted,
@@ -42,44 +43,6 @@ def write_tar(folder: Path, files: Mapping[str, bytes]) -> Path:
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
     return file
-
-
-def cut(file: Path, part_bytes: int, *, is_wide: bool) -> None:
-    """Cut a zip into parts as PKWARE's specification says.
-
-    ``is_wide`` writes every number of the directory in its 64-bit place.
-    """
-    with zipfile.ZipFile(file) as archive:
-        infos, start = archive.infolist(), archive.start_dir
-    body = b"PK\x07\x08" + file.read_bytes()[:start]
-    entries = b""
-    for info in infos:
-        disk, offset = divmod(info.header_offset + 4, part_bytes)
-        extra, sizes = b"", (info.compress_size, info.file_size)
-        if is_wide:
-            wide = struct.pack("<3QL", info.file_size, info.compress_size, offset, disk)
-            extra = struct.pack("<2H", 99, 1) + b"x"  # another field stays
-            extra += struct.pack("<2H", 1, len(wide)) + wide
-            disk, offset, sizes = 0xFFFF, 0xFFFFFFFF, (0xFFFFFFFF, 0xFFFFFFFF)
-        name = info.filename.encode()
-        head = (b"PK\x01\x02", 20, 20, 0, info.compress_type, 0, 33, info.CRC, *sizes)
-        rest = (len(name), len(extra), 0, disk, 0, 0, offset)
-        entries += struct.pack("<4s6H3L5H2L", *head, *rest) + name + extra
-    last, offset = divmod(len(body), part_bytes)
-    count = len(infos)
-    end = (last, last, count, count, len(entries), offset, 0)
-    if is_wide:
-        where = len(body) + len(entries)
-        end64 = (b"PK\x06\x06", 44, 45, 45, last, last, count, count, len(entries))
-        entries += struct.pack("<4sQ2H2L4Q", *end64, offset)
-        at = where - last * part_bytes
-        entries += struct.pack("<4sLQL", b"PK\x06\x07", last, at, last + 1)
-        end = (0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
-    for number in range(last):
-        part = file.with_suffix(f".z{number + 1:02d}")
-        part.write_bytes(body[number * part_bytes : (number + 1) * part_bytes])
-    tail = entries + struct.pack("<4s4H2LH", b"PK\x05\x06", *end)
-    file.write_bytes(body[last * part_bytes :] + tail)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

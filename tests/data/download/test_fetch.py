@@ -1,5 +1,4 @@
 import hashlib
-import io
 import logging
 import subprocess
 import sys
@@ -9,7 +8,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,9 +24,8 @@ from tests.fetching import (
     unpublished,
 )
 from tests.servers import FileServer
-from tqdm import tqdm
 
-from sentinel_fusion.data.download import fetch
+from sentinel_fusion import progress
 from sentinel_fusion.data.download.archives import Archive
 from sentinel_fusion.data.download.fetch import FetchError, fetch_all, only_one
 
@@ -232,16 +229,15 @@ def test_a_killed_process_is_continued(server: FileServer, tmp_path: Path) -> No
     assert ranges(server) == [None, f"bytes={came}-"]
 
 
-def test_progress_shows_rate_and_time_left(
-    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_progress_counts_bytes_of_all_and_says_how_many_there_are(
+    server: FileServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    terminal = Terminal()
-    bar = partial(tqdm, file=terminal, mininterval=0, ncols=80)
-    monkeypatch.setattr(fetch, "tqdm", bar)
-    fetch_one(archive_on(server), tmp_path)
-    assert "10.2k/10.2k" in terminal.getvalue()
-    assert "B/s" in terminal.getvalue()
+    monkeypatch.setattr(progress, "_SILENCE_S", 0.0)
+    with caplog.at_level(logging.INFO):
+        fetch_one(archive_on(server), tmp_path)
+    last = [m for m in caplog.messages if m.startswith("fetched: ")][-1]
+    assert last.startswith("fetched: 100% 10.2k/10.2k ")
+    assert last.endswith("B/s]")

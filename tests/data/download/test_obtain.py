@@ -13,13 +13,15 @@ from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 
 import pytest
+from tests.fetching import cut
 from tests.servers import FileServer
 
 from sentinel_fusion.data.download import obtain as module
 from sentinel_fusion.data.download.archives import TABLE, Wanted
 from sentinel_fusion.data.download.extract import ExtractError
 from sentinel_fusion.data.download.fetch import FetchError
-from sentinel_fusion.data.download.obtain import Obtained, layout_of, obtain
+from sentinel_fusion.data.download.layouts import layout_of
+from sentinel_fusion.data.download.obtain import Obtained, obtain
 from sentinel_fusion.data.download.room import NoRoomError
 from sentinel_fusion.data.download.transfer import FetchRules
 from sentinel_fusion.data.sources import dfc2020, sen12ms
@@ -84,10 +86,14 @@ def group_archives() -> dict[str, bytes]:
     return found
 
 
-def write_table(files: Mapping[str, bytes], *, has_md5: bool, folder: Path) -> Path:
-    """The package's table with these archives' checksums."""
+def write_table(
+    files: Mapping[str, bytes], *, has_md5: bool, folder: Path, has_size: bool = False
+) -> Path:
+    """The package's table with these archives' checksums and without an address."""
     rows = list(csv.DictReader(TABLE.read_text().splitlines()))
     for row in rows:
+        row["urls"] = ""
+        row["about_mb"] = row["about_mb"] if has_size else ""
         digest = hashlib.md5(files.get(row["file"], b"")).hexdigest()
         row["md5"] = digest if has_md5 else ""
     table = folder / "table.csv"
@@ -95,6 +101,20 @@ def write_table(files: Mapping[str, bytes], *, has_md5: bool, folder: Path) -> P
         writer = csv.DictWriter(out, rows[0])
         writer.writeheader()
         writer.writerows(rows)
+    return table
+
+
+def write_own_table(files: Mapping[str, bytes], folder: Path) -> Path:
+    """A table whose files all hold DFC2020's radar test group."""
+    table = folder / "table.csv"
+    with table.open("w", newline="") as out:
+        columns = TABLE.read_text().splitlines()[0].split(",")
+        writer = csv.DictWriter(out, columns, restval="")
+        writer.writeheader()
+        row = {"dataset": "dfc2020", "part": "test", "kind": "s1"}
+        for file, content in files.items():
+            md5 = hashlib.md5(content).hexdigest()
+            writer.writerow(row | {"file": file, "md5": md5})
     return table
 
 
@@ -145,6 +165,129 @@ def groups(tmp_path: Path) -> Iterator[Site]:
     with FileServer(files) as server:
         wanted = Wanted("dfc2020", ["validation", "test"], kinds, table=table)
         yield Site(server, wanted, tmp_path)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Site]:
+    """The radar test group of 9 patches as x.z01, x.z02, x.z03 and x.zip."""
+    names = [f"ROIs0000_test_s1_0_p{patch}.tif" for patch in range(9)]
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "x.zip").write_bytes(zip_of({n: n.encode() * 12 for n in names}))
+    cut(made / "x.zip", 1000, is_wide=False)
+    files = {file.name: file.read_bytes() for file in sorted(made.iterdir())}
+    table = write_own_table(files, tmp_path)
+    with FileServer(files) as server:
+        wanted = Wanted("dfc2020", ["test"], ["s1"], table=table)
+        yield Site(server, wanted, tmp_path)
+
+
+def rasters(site: Site) -> list[str]:
+    return sorted(f.stem for f in site.folder.glob("ROIs0000_test/s1_0/*"))
+
+
+def test_a_zip_in_parts_is_unpacked_once_and_its_parts_removed(parts: Site) -> None:
+    assert parts.obtain() == Obtained(present=0, unpacked=1, files=9)
+    assert parts.asked() == ["x.z01", "x.z02", "x.z03", "x.zip"]
+    assert rasters(parts) == [f"ROIs0000_test_s1_0_p{patch}" for patch in range(9)]
+    assert parts.kept() == set()
+
+
+def test_a_zip_in_parts_waits_for_the_part_that_failed(parts: Site) -> None:
+    held = parts.server.files.pop("x.z02")
+    with pytest.raises(FetchError, match=r"no mirror gave x\.z02"):
+        parts.obtain()
+    assert rasters(parts) == []
+    assert parts.kept() == {"x.z01", "x.z03", "x.zip"}
+    parts.server.files["x.z02"] = held
+    parts.server.seen.clear()
+    assert parts.obtain() == Obtained(present=0, unpacked=1, files=9)
+    assert parts.asked() == ["x.z02"]
+    assert parts.obtain() == Obtained(present=1)
+
+
+def test_another_checksum_of_one_part_is_another_archive(parts: Site) -> None:
+    parts.obtain(keep_archives=True)
+    old = hashlib.md5(parts.server.files["x.z01"]).hexdigest()
+    table = parts.wanted.table
+    table.write_text(table.read_text().replace(old, "0" * 32))
+    with pytest.raises(FetchError, match=r"x\.z01: wrong md5"):
+        parts.obtain()
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> Iterator[Site]:
+    files = {"train_list.txt": b"a\n", "test_list.txt": b"b\n"}
+    table = write_table(files, has_md5=True, folder=tmp_path)
+    with FileServer(files) as server:
+        wanted = Wanted("sen12ms", ["hold-out"], ["list"], table=table)
+        yield Site(server, wanted, tmp_path)
+
+
+def test_lists_are_copied_into_the_folder(lists: Site) -> None:
+    assert lists.obtain() == Obtained(present=0, unpacked=2, files=2)
+    for name, content in lists.server.files.items():
+        assert (lists.folder / name).read_bytes() == content
+    assert lists.kept() == set()
+
+
+def test_a_list_of_another_md5_is_refused(lists: Site) -> None:
+    lists.server.files["test_list.txt"] = b"c\n"
+    with pytest.raises(FetchError, match=r"test_list\.txt: wrong md5"):
+        lists.obtain()
+    assert not (lists.folder / "test_list.txt").exists()
+
+
+def test_a_list_that_was_removed_is_brought_back(lists: Site) -> None:
+    lists.obtain()
+    (lists.folder / "test_list.txt").unlink()
+    assert lists.obtain() == Obtained(present=1, unpacked=1, files=1)
+
+
+def prepared(site: Site) -> list[str]:
+    """Patches of the spring that are not held out."""
+    fetch = {
+        "archives_folder": site.archives,
+        "archives": "remove",
+        "table": site.wanted.table,
+        "mirrors": site.wanted.mirrors,
+        **vars(RULES),
+    }
+    patches = sen12ms.prepare(
+        site.folder,
+        site.folder / "raw",
+        role="pretrain",
+        seed=0,
+        seasons=("spring",),
+        hold_out="published",
+        fetch=fetch,
+    )
+    return [patch.patch_id for patch in patches]
+
+
+@pytest.fixture
+def held_out(tmp_path: Path) -> Iterator[Site]:
+    """Two seasons, and lists that hold out the spring's scene 12."""
+    files = season_archives() | {
+        "train_list.txt": b"ROIs1158_spring/s1_1\n",
+        "test_list.txt": b"ROIs1158_spring/s1_12\n",
+    }
+    table = write_table(files, has_md5=True, folder=tmp_path)
+    with FileServer(files) as server:
+        wanted = Wanted("sen12ms", ["spring"], ["s1", "s2"], table=table)
+        yield Site(server, wanted, tmp_path)
+
+
+def test_the_published_hold_out_comes_with_its_seasons(held_out: Site) -> None:
+    assert prepared(held_out) == ["spring-1-p30", "spring-1-p31"]
+    assert "test_list.txt" in held_out.asked()
+
+
+def test_a_list_of_the_user_is_not_replaced(held_out: Site) -> None:
+    held_out.folder.mkdir()
+    (held_out.folder / "test_list.txt").write_text("ROIs1158_spring/s1_1\n")
+    assert prepared(held_out) == ["spring-12-p30", "spring-12-p31"]
+    assert "test_list.txt" not in held_out.asked()
 
 
 def test_the_chosen_season_is_there_for_the_reader(seasons: Site) -> None:
@@ -290,6 +433,34 @@ def test_room_for_the_rasters_is_counted(
     with pytest.raises(NoRoomError, match="and what they hold"):
         seasons.obtain()
     assert seasons.asked() == []
+
+
+def test_a_season_without_a_stated_length_is_too_long_for_a_small_disk(
+    seasons: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = seasons.server.files
+    write_table(files, has_md5=True, folder=tmp_path, has_size=True)
+    seasons.server.has_length = False
+    # 40,883 patches of 0.524 and 1.704 MB, and their archives of about half of that
+    free = SimpleNamespace(free=135 * 10**9)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    with pytest.raises(NoRoomError, match=r"needs 127\.26 GiB"):
+        seasons.obtain()
+    assert seasons.asked() == []
+
+
+def test_the_tables_addresses_come_after_the_users(seasons: Site) -> None:
+    table = seasons.wanted.table
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    for row in rows:
+        row["urls"] = seasons.server.url + row["file"]
+    with table.open("w", newline="") as out:
+        writer = csv.DictWriter(out, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    with FileServer({}) as empty:
+        assert seasons.obtain(mirrors=[empty.url]).unpacked == 2
+    assert len(empty.gets) == 2
 
 
 def test_two_at_once_fetch_and_unpack_once(seasons: Site) -> None:

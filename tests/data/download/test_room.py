@@ -78,6 +78,18 @@ def test_archives_that_go_count_a_few_at_a_time(
         check_room(lengths, tmp_path, more, 2)
 
 
+def test_parts_of_a_zip_count_as_one_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = Room(tmp_path, 0.0, is_kept=False)
+    lengths = {"x.z01": 3, "x.zip": 2, "y.zip": 4}
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(5))
+    check_room(lengths, tmp_path, more, 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(4))
+    with pytest.raises(NoRoomError):
+        check_room(lengths, tmp_path, more, 1)
+
+
 def test_a_disk_that_fills_on_the_way_keeps_what_came(
     server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,7 +42,9 @@ class Https:
     first: FileServer
     other: FileServer
 
-    def fetch(self, archive: Archive, folder: Path) -> None:
+    def fetch(self, archive: Archive, folder: Path, host: str = "localhost") -> None:
+        """Fetch with a token that belongs to a host."""
+        archive = replace(archive, token_host=host)
         fetch_all([archive], folder, rules=replace(RULES, token_variable="FETCH_TOKEN"))
 
 
@@ -65,9 +67,25 @@ def tokens(server: FileServer) -> list[str | None]:
     return [request.headers.get("Authorization") for request in server.seen]
 
 
-def test_the_token_goes_to_the_first_host(https: Https, tmp_path: Path) -> None:
+def test_the_token_goes_to_its_host(https: Https, tmp_path: Path) -> None:
     https.fetch(unpublished(archive_on(https.first)), tmp_path)
     assert tokens(https.first) == ["Bearer s3cret"] * 2  # HEAD and GET
+
+
+def test_the_token_does_not_go_to_the_first_mirror(
+    https: Https, tmp_path: Path
+) -> None:
+    https.other.files = {}
+    https.fetch(unpublished(archive_on(https.other, https.first)), tmp_path)
+    assert tokens(https.other) == [None] * 2  # HEAD and GET
+    assert tokens(https.first) == ["Bearer s3cret"] * 2
+
+
+def test_a_token_of_no_host_goes_nowhere(https: Https, tmp_path: Path) -> None:
+    https.first.statuses = [401]
+    with pytest.raises(FetchError, match="token in FETCH_TOKEN goes to no host"):
+        https.fetch(archive_on(https.first), tmp_path, host="")
+    assert tokens(https.first) == [None]
 
 
 def test_the_token_does_not_follow_a_redirect(https: Https, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_held_out_patches_are_no_part_of_the_pre_training(three_scenes: Path) ->
 
 def test_missing_list_is_refused_with_its_home(three_scenes: Path) -> None:
     with pytest.raises(
-        MissingRastersError, match=r"test_list\.txt must exist .*26 scen"
+        MissingRastersError, match=r"test_list\.txt must exist .*26 scen.*have it fetch"
     ):
         _prepare(three_scenes, role="pretrain", hold_out="published")
 

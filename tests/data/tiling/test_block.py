@@ -1,20 +1,26 @@
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+from distributed import Client, LocalCluster
 from tests.builders import write_sen12ms_patch
 
 from sentinel_fusion.data import rasters
-from sentinel_fusion.data.grids import open_raster
+from sentinel_fusion.data.grids import grid_of, open_raster
 from sentinel_fusion.data.patches import Patch
+from sentinel_fusion.data.scenes.vrt import write_window
 from sentinel_fusion.data.sources.sen12ms import list_patches
+from sentinel_fusion.data.tiles import write_tiles
 from sentinel_fusion.data.tiling import block, block_writer
 from sentinel_fusion.data.tiling.block import BlockJob, work_key, write_block
 from sentinel_fusion.data.tiling.block_files import read_record
+from sentinel_fusion.data.tiling.dask_workers import run_on_workers
 from sentinel_fusion.data.tiling.rules import TileRules
+from sentinel_fusion.data.tiling.run import ClusterError
 
 RULES = TileRules(
     size_px=16,
@@ -175,11 +181,62 @@ def test_what_a_sidecar_file_says_of_a_raster_holds(
     assert record.bad_patches == {"s1_invalid": ["spring-1-p0"]}
 
 
+def _through_vrt(patch: Patch, root: Path) -> Patch:
+    """The patch with its radar in a VRT; all paths start from the working folder."""
+    s1, s2 = (file.relative_to(root) for file in (patch.s1, patch.s2))
+    with open_raster(s1) as raster:
+        grid = grid_of(raster)
+    file = write_window(Path("s1.vrt"), s1, grid, first_row=0, first_col=0)
+    return replace(patch, s1=file, s2=s2)
+
+
+def test_a_vrt_is_read_where_its_paths_start(
+    tmp_path: Path, patches: list[Patch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    patch = _through_vrt(patches[0], tmp_path)
+    record = write_block(_job(tmp_path, [patch]))
+    assert (record.tiles, record.unreadable) == (1, {})
+
+
+def test_a_worker_elsewhere_refuses_a_vrt_and_says_where_to_start(
+    tmp_path: Path, patches: list[Patch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    patch = _through_vrt(patches[0], tmp_path)
+    monkeypatch.chdir("/")
+    with pytest.raises(ClusterError, match=f"runs in /; start .*: cd {tmp_path}$"):
+        write_block(_job(tmp_path, [patch]))
+
+
+@pytest.mark.slow
+def test_a_process_elsewhere_ends_the_tiling_of_a_vrt(
+    tmp_path: Path, patches: list[Patch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    patch = _through_vrt(patches[0], tmp_path)
+    with (
+        LocalCluster(n_workers=1, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        client.run(os.chdir, "/")
+        run = partial(run_on_workers, workers=1, scheduler=cluster.scheduler_address)
+        with pytest.raises(ClusterError, match="this worker runs in /"):
+            write_tiles(
+                [patch],
+                tmp_path / "store",
+                RULES,
+                with_labels=False,
+                progress=lambda: None,
+                run=run,
+            )
+
+
 def test_a_worker_with_other_code_is_refused(
     tmp_path: Path, patches: list[Patch]
 ) -> None:
     job = replace(_job(tmp_path, patches), folder=tmp_path / "of other code")
-    with pytest.raises(RuntimeError, match="planned by other code than this worker"):
+    with pytest.raises(ClusterError, match="planned by other code than this worker"):
         write_block(job)
 
 

@@ -1,5 +1,6 @@
 import operator
 import os
+import re
 import signal
 import threading
 from pathlib import Path
@@ -8,7 +9,9 @@ import dask
 import pytest
 from distributed import LocalCluster
 
-from sentinel_fusion.data.tiling.dask_workers import ClusterError, run_on_workers
+from sentinel_fusion.data.tiling import dask_workers
+from sentinel_fusion.data.tiling.dask_workers import run_on_workers
+from sentinel_fusion.data.tiling.run import ClusterError
 
 
 def _die_once(marker: Path) -> str:
@@ -45,6 +48,17 @@ def test_a_cluster_that_does_not_run_is_refused_with_a_remedy() -> None:
         pytest.raises(ClusterError, match=r"tile.scheduler must .*tcp://127.*; start"),
     ):
         list(run_on_workers(abs, [1], workers=1, scheduler="tcp://127.0.0.1:1"))
+
+
+def test_a_cluster_without_workers_is_given_up_with_a_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dask_workers, "_FIRST_WORKER_S", 0.3)
+    with LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster:
+        address = cluster.scheduler_address
+        remedy = f"{address} has no worker after 0.3 s; start some with `dask worker"
+        with pytest.raises(ClusterError, match=re.escape(remedy)):
+            list(run_on_workers(abs, [1], workers=1, scheduler=address))
 
 
 @pytest.mark.slow

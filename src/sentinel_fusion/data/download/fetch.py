@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Lock
-from urllib.parse import urlsplit
+from threading import Event
 
 import requests
 from filelock import FileLock, Timeout
-from tqdm import tqdm
 
 from sentinel_fusion.data.download.archives import Archive
 from sentinel_fusion.data.download.part import Part
@@ -31,6 +29,7 @@ from sentinel_fusion.data.download.transfer import (
     transfer,
 )
 from sentinel_fusion.data.patches import MissingRastersError
+from sentinel_fusion.progress import progress
 
 _LOG = logging.getLogger(__name__)
 _LOCK_POLL_S = 0.1
@@ -85,9 +84,8 @@ def fetch_all(
     def line_of(
         archive: Archive, on_bytes: Callable[[int], object] = int
     ) -> Iterator[Line]:
-        host = urlsplit(archive.urls[0]).hostname if archive.urls else None
         with open_session() as session:
-            yield Line(session, rules, token, host or "", on_bytes, stop)
+            yield Line(session, rules, token, archive.token_host, on_bytes, stop)
 
     lengths = {}
     for archive in archives:
@@ -99,16 +97,8 @@ def fetch_all(
         with line_of(archive, advance) as line, only_one(folder / archive.file, stop):
             return _fetch_one(archive, folder, line, then)
 
-    bar_lock = Lock()
-
-    def advance(count: int) -> None:
-        with bar_lock:
-            bar.update(count)
-
     total = sum(length or 0 for length in lengths.values())
-    with tqdm(
-        total=total, initial=bytes_here, unit="B", unit_scale=True, disable=None
-    ) as bar:
+    with progress("fetched", total, "B", done=bytes_here, is_scaled=True) as advance:
         files, failures = _run(archives, work, rules.jobs, stop)
     if failures:
         missing = [archive for archive in archives if archive.file in failures]
@@ -152,8 +142,13 @@ def only_one(file: Path, stop: Event | None = None) -> Iterator[None]:
 def _length(archive: Archive, file: Path, line: Line) -> int | None:
     if file.is_file():
         return file.stat().st_size
-    published = archive.size_bytes or archive.about_bytes
-    return published or announced_length(archive, line)
+    exact = archive.size_bytes or announced_length(archive, line)
+    if exact is None and archive.about_bytes is not None:
+        about_gb = archive.about_bytes / 10**9
+        _LOG.info(
+            "%s: no server says how long it is; about %.1f GB", file.name, about_gb
+        )
+    return exact or archive.about_bytes
 
 
 def _run(
@@ -282,6 +277,12 @@ def _explain(
         lines += [f"no mirror gave {archive.file}:", failures[archive.file]]
     if rules.token_variable and not token:
         lines.append(f"the environment variable {rules.token_variable} is not set")
+    if token:
+        hosts = sorted({archive.token_host or "no host" for archive in missing})
+        lines.append(
+            f"the token in {rules.token_variable} goes to {', '.join(hosts)} alone "
+            "(token_host in the table)"
+        )
     for page in dict.fromkeys(archive.page for archive in missing):
         here = [archive for archive in missing if archive.page == page]
         names = ", ".join(archive.file for archive in here)

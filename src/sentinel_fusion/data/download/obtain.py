@@ -2,10 +2,11 @@
 
 import json
 import logging
-import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import requests
@@ -13,20 +14,14 @@ import requests
 from sentinel_fusion.data.download.archives import Archive, Wanted, archives
 from sentinel_fusion.data.download.extract import Extracted, Layout, extract
 from sentinel_fusion.data.download.fetch import fetch_all, only_one
+from sentinel_fusion.data.download.layouts import layout_of
 from sentinel_fusion.data.download.room import Room
 from sentinel_fusion.data.download.transfer import FetchRules
 
 _LOG = logging.getLogger(__name__)
 # for the disk check: DFC2020's 10.3 GB of zips hold 17.2 GB of pixels
 _UNPACKED_PER_BYTE = 2.0
-_SEN12MS_FILE = re.compile(
-    r"(?P<top>ROIs\d+_(?:spring|summer|fall|winter))"
-    r"_(?P<kind>s1|s2|lc)_(?P<scene>\d+)_p\d+\.tif"
-)
-_DFC2020_FILE = re.compile(
-    r"(?P<top>ROIs0000_(?P<group>validation|test))"
-    r"_(?P<kind>s1|s2|lc|dfc)_(?P<scene>\d+)_p\d+\.tif"
-)
+_LIST = "list"
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,7 @@ class Obtained:
     Args:
         present: Archives unpacked by an earlier run.
         unpacked: Archives unpacked now.
-        files: Rasters unpacked now.
+        files: Rasters and lists brought by them.
         litter: Members left by operating systems, skipped.
         others: Members that are no rasters of the data set, skipped.
     """
@@ -59,8 +54,8 @@ def fetch_parts(
 
     Args:
         dataset: Name in the table.
-        parts: Seasons or groups.
-        kinds: Kinds of raster.
+        parts: Seasons or groups, or "hold-out".
+        kinds: Kinds of raster, or "list".
         folder: The data set's top folder.
         **settings: "archives_folder", "archives" ("keep" or "remove"), "table",
             "mirrors", "token_variable" and what else ``FetchRules`` takes.
@@ -78,7 +73,7 @@ def fetch_parts(
         rules=FetchRules(**settings),
     )
     _LOG.info(
-        "%s: %d archives were here, %d unpacked with %d rasters; left out: %d members "
+        "%s: %d archives were here, %d unpacked with %d files; left out: %d members "
         "that are no rasters of the data set, %d left by operating systems",
         dataset,
         done.present,
@@ -102,7 +97,8 @@ def obtain(
 
     A marker in ``folder`` says that an archive is done; while it and the folders it
     names are there, nothing is asked of any server. An archive that the user put into
-    ``archives_folder`` is checked and used. Two processes work one after the other.
+    ``archives_folder`` is checked and used. A zip in parts is one archive: unpacked
+    when its last part is there. Two processes work one after the other.
 
     Args:
         wanted: Which archives.
@@ -115,87 +111,111 @@ def obtain(
     Returns:
         Counts.
     """
-    chosen = archives(wanted)
+    chosen = _wholes(archives(wanted))
     layout = layout_of(wanted.dataset)
-    if not any(_is_missing(archive, folder) for archive in chosen):
+    if not any(_is_missing(whole, folder) for whole in chosen):
         return Obtained(present=len(chosen))
     archives_folder.mkdir(parents=True, exist_ok=True)
-    unpacked: list[Extracted] = []
-
-    def unpack(archive: Archive, file: Path) -> None:
-        found = extract(file, folder, layout=layout)
-        _mark(archive, folder, found)
-        unpacked.append(found)
-        _LOG.info("%s: %d rasters unpacked", archive.file, found.files)
-        if not keep_archives:
-            file.unlink()
-
     with only_one(archives_folder / "obtain"):
-        missing = [archive for archive in chosen if _is_missing(archive, folder)]
+        missing = [whole for whole in chosen if _is_missing(whole, folder)]
+        unpacking = _Unpacking(missing, folder, layout, keep_archives=keep_archives)
         fetch_all(
-            missing,
+            [part for whole in missing for part in whole.parts],
             archives_folder,
             rules=rules,
             room=Room(folder, _UNPACKED_PER_BYTE, is_kept=keep_archives),
-            then=unpack,
+            then=unpacking.take,
             open_session=open_session,
         )
+    found = unpacking.found
     return Obtained(
         present=len(chosen) - len(missing),
-        unpacked=len(unpacked),
-        files=sum(found.files for found in unpacked),
-        litter=sum(found.litter for found in unpacked),
-        others=sum(found.others for found in unpacked),
+        unpacked=len(found),
+        files=sum(each.files for each in found),
+        litter=sum(each.litter for each in found),
+        others=sum(each.others for each in found),
     )
 
 
-def layout_of(dataset: str) -> Layout:
-    """Where the rasters of a data set go, by their names alone.
+@dataclass(frozen=True)
+class _Whole:
+    """An archive, in one file or in the parts of a zip."""
 
-    So wrapping folders do not matter, nor whether a copy calls DFC2020's validation
-    folders ``s1_validation`` or ``s1_0``: here it is always the former.
+    name: str
+    parts: tuple[Archive, ...]
 
-    Args:
-        dataset: "sen12ms" or "dfc2020".
-
-    Returns:
-        The layout.
-
-    Raises:
-        ValueError: If the data set has none.
-    """
-    layouts: dict[str, Layout] = {"sen12ms": _sen12ms, "dfc2020": _dfc2020}
-    if dataset not in layouts:
-        raise ValueError(
-            f"data set must be one of {', '.join(layouts)} to be unpacked, "
-            f"got {dataset}"
-        )
-    return layouts[dataset]
+    @property
+    def checksum(self) -> str:
+        return "+".join(part.checksum for part in self.parts if part.checksum)
 
 
-def _sen12ms(path: PurePosixPath) -> PurePosixPath | None:
-    found = _SEN12MS_FILE.fullmatch(path.name)
-    if found is None:
-        return None
-    return PurePosixPath(found["top"], f"{found['kind']}_{found['scene']}", path.name)
+def _wholes(rows: Sequence[Archive]) -> list[_Whole]:
+    names = dict.fromkeys(row.whole for row in rows)
+    return [
+        _Whole(name, tuple(row for row in rows if row.whole == name)) for name in names
+    ]
 
 
-def _dfc2020(path: PurePosixPath) -> PurePosixPath | None:
-    found = _DFC2020_FILE.fullmatch(path.name)
-    if found is None:
-        return None
-    last = "validation" if found["group"] == "validation" else found["scene"]
-    return PurePosixPath(found["top"], f"{found['kind']}_{last}", path.name)
+class _Unpacking:
+    """Unpacks each archive as soon as its last part is there; for many threads."""
+
+    def __init__(
+        self,
+        wholes: Sequence[_Whole],
+        folder: Path,
+        layout: Layout,
+        *,
+        keep_archives: bool,
+    ) -> None:
+        self.found: list[Extracted] = []
+        self._wholes = {whole.name: whole for whole in wholes}
+        self._to_come = {
+            whole.name: {part.file for part in whole.parts} for whole in wholes
+        }
+        self._lock = Lock()
+        self._folder = folder
+        self._layout = layout
+        self._keep_archives = keep_archives
+
+    def take(self, archive: Archive, file: Path) -> None:
+        """One part is there, checked."""
+        with self._lock:
+            to_come = self._to_come[archive.whole]
+            to_come.remove(archive.file)
+            is_whole = not to_come
+        if is_whole:
+            self._unpack(self._wholes[archive.whole], file.parent)
+
+    def _unpack(self, whole: _Whole, archives_folder: Path) -> None:
+        file = archives_folder / whole.name
+        if whole.parts[0].kind == _LIST:
+            found = _copy(file, self._folder)
+        else:
+            found = extract(file, self._folder, layout=self._layout)
+        _mark(whole, self._folder, found)
+        self.found.append(found)
+        _LOG.info("%s: %d files unpacked", whole.name, found.files)
+        if not self._keep_archives:
+            for part in whole.parts:
+                (archives_folder / part.file).unlink()
 
 
-def _marker(archive: Archive, folder: Path) -> Path:
-    return folder / ".obtained" / f"{archive.file}.json"
+def _copy(file: Path, folder: Path) -> Extracted:
+    """A list has no members: it goes into the data set's folder as it is."""
+    side = folder / f".{file.name}.partial"
+    shutil.copyfile(file, side)
+    side.replace(folder / file.name)
+    return Extracted({file.name: 1}, litter=0, others=0)
 
 
-def _mark(archive: Archive, folder: Path, found: Extracted) -> None:
+def _marker(whole: _Whole, folder: Path) -> Path:
+    return folder / ".obtained" / f"{whole.name}.json"
+
+
+def _mark(whole: _Whole, folder: Path, found: Extracted) -> None:
     # no time and no host: the folder is hashed by DVC
-    content = {"checksum": archive.checksum, "folders": found.folders}
-    marker = _marker(archive, folder)
+    content = {"checksum": whole.checksum, "folders": found.folders}
+    marker = _marker(whole, folder)
     marker.parent.mkdir(exist_ok=True)
     side = marker.with_name(f"{marker.name}.partial")
     text = json.dumps(content, indent=1, sort_keys=True)
@@ -203,12 +223,12 @@ def _mark(archive: Archive, folder: Path, found: Extracted) -> None:
     side.replace(marker)
 
 
-def _is_missing(archive: Archive, folder: Path) -> bool:
+def _is_missing(whole: _Whole, folder: Path) -> bool:
     try:
-        marker = json.loads(_marker(archive, folder).read_text(encoding="utf-8"))
+        marker = json.loads(_marker(whole, folder).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return True
-    is_same = marker["checksum"] == archive.checksum
+    is_same = marker["checksum"] == whole.checksum
     return not is_same or not all(
-        (folder / name).is_dir() for name in marker["folders"]
+        (folder / name).exists() for name in marker["folders"]
     )

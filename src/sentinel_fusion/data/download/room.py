@@ -2,9 +2,12 @@
 
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from sentinel_fusion.data.download.archives import whole_name
 
 _LOG = logging.getLogger(__name__)
 _GIB = 2**30
@@ -35,7 +38,7 @@ def check_room(
     """Compare what is to come with what is free on each disk.
 
     Args:
-        lengths: Bytes of each archive by file name; None where unknown.
+        lengths: Bytes of each file by its name; None where unknown.
         folder: Folder of the archives.
         room: What else is needed.
         jobs: Archives at once.
@@ -46,16 +49,18 @@ def check_room(
     Raises:
         NoRoomError: If a disk is too small.
     """
-    missing, present_bytes = [], 0
+    missing, present_bytes = Counter[str](), 0
     for name, length in lengths.items():
         if length is None:
             _LOG.warning("%s: length unknown, left out of the disk check", name)
         files = (folder / name, folder / f"{name}.part")
         present = max(file.stat().st_size if file.is_file() else 0 for file in files)
         present_bytes += present
-        missing.append(max(0, (length or 0) - present))
+        # parts of a zip stay until the last of them is here
+        missing[whole_name(name)] += max(0, (length or 0) - present)
     # archives that go once unpacked lie there a few at a time
-    fetched = sum(missing if room.is_kept else sorted(missing)[-jobs:])
+    at_once = sorted(missing.values())
+    fetched = sum(at_once if room.is_kept else at_once[-jobs:])
     unpacked = int(room.factor * sum(length or 0 for length in lengths.values()))
     needs: dict[int, int] = {}
     places: dict[int, Path] = {}

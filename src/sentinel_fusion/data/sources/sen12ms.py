@@ -114,7 +114,8 @@ def prepare(
         seasons: Seasons to fetch; none: what lies there is used.
         hold_out: "none", or "published": patches in ``test_list.txt`` of the top folder
             are left out of the role pretrain; in the role labelled they are the group
-            "test" and all others "train".
+            "test" and all others "train". Where seasons are fetched and the list is
+            not there, it comes with them.
         fetch: Arguments of ``fetch_parts``.
 
     Returns:
@@ -122,6 +123,9 @@ def prepare(
     """
     with_labels = role == "labelled"
     if seasons:
+        # the small file first; a list that lies there already is the user's to choose
+        if hold_out == "published" and not (path / _HOLD_OUT).is_file():
+            fetch_parts("sen12ms", ("hold-out",), ("list",), path, **fetch)
         kinds = ("s1", "s2", "lc") if with_labels else ("s1", "s2")
         fetch_parts("sen12ms", seasons, kinds, path, **fetch)
     patches = list_patches(path, with_labels=with_labels)
@@ -140,7 +144,8 @@ def _held_out(patches: Sequence[Patch], file: Path) -> list[bool]:
         raise MissingRastersError(
             f"{file} must exist for download.sen12ms.hold_out published; it comes with "
             "the data set, doi 10.14459/2019mp1474000, and names 26 scenes with 18106 "
-            "patches; put it there, or set hold_out to none"
+            "patches; put it there, name download.sen12ms.seasons to have it fetched, "
+            "or set hold_out to none"
         )
     keys = read_list(file)
     is_held = [is_listed(patch_key(patch.s1.name), keys) for patch in patches]

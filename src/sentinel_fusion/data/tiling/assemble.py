@@ -46,10 +46,12 @@ def assemble(
             "loosen the tile section of params.yaml or mend the rasters"
         )
     folders = [blocks / f"{record.number:05d}" for record in ordered]
+    histograms = _merge(folders)
     stats: dict[str, Any] = {
         "tiles": accepted,
         "rejected": rejected,
-        "bands": _summarise(folders),
+        "bands": {sensor: found.summary() for sensor, found in histograms.items()},
+        "histograms": {sensor: found.binned() for sensor, found in histograms.items()},
         "content_sha256": reduce(_chain, (r.content_sha256 for r in ordered)),
     }
     bad_patches = _gather_names(ordered)
@@ -73,11 +75,11 @@ def _chain(digest: str, following: str) -> str:
     return hashlib.sha256(f"{digest}{following}".encode()).hexdigest()
 
 
-def _summarise(folders: Sequence[Path]) -> dict[str, dict[str, dict[str, float]]]:
+def _merge(folders: Sequence[Path]) -> dict[str, BandHistograms]:
     histograms = {sensor: BandHistograms(sensor) for sensor in BANDS}
     for folder in folders:
         merge_histograms(histograms, folder / HISTOGRAMS)
-    return {sensor: found.summary() for sensor, found in histograms.items()}
+    return histograms
 
 
 def _gather_names(records: Sequence[BlockRecord]) -> dict[str, list[str]]:

@@ -23,6 +23,7 @@ from sentinel_fusion.data.tiling.block_files import BlockRecord, read_record
 from sentinel_fusion.data.tiling.block_writer import BlockWriter
 from sentinel_fusion.data.tiling.plan import Block
 from sentinel_fusion.data.tiling.rules import UNREADABLE, TileRules
+from sentinel_fusion.data.tiling.run import ClusterError
 
 _RETRY_AFTER_S = 0.1
 _GDAL = {
@@ -96,12 +97,19 @@ def write_block(job: BlockJob) -> BlockRecord:
         What the block's folder holds.
 
     Raises:
-        RuntimeError: If this process runs other code than the one that gave the job.
+        ClusterError: If this process runs other code than the one that gave the job,
+            or elsewhere, where paths inside VRTs lead nowhere.
     """
     if job.folder.name != work_key(job.rules, with_labels=job.with_labels):
-        raise RuntimeError(
+        raise ClusterError(
             f"block {job.number} was planned by other code than this worker runs; "
             "give every worker the same version of sentinel_fusion"
+        )
+    if _has_vrt(job.patches) and not _is_here(job.root):
+        raise ClusterError(
+            f"block {job.number} holds VRTs, whose paths start from {job.root}, and "
+            f"this worker runs in {Path.cwd()}; start every worker in the clone's "
+            f"folder: cd {job.root}"
         )
     inputs = _digest_inputs(job)
     done = read_record(job.target)
@@ -113,6 +121,22 @@ def write_block(job: BlockJob) -> BlockRecord:
     shutil.rmtree(job.target, ignore_errors=True)
     attempt.rename(job.target)
     return record
+
+
+def _has_vrt(patches: Block) -> bool:
+    return any(
+        file.suffix.lower() == ".vrt"
+        for patch in patches
+        for file in (patch.s1, patch.s2, patch.label)
+        if file
+    )
+
+
+def _is_here(folder: Path) -> bool:
+    try:
+        return folder.samefile(Path.cwd())
+    except FileNotFoundError:  # no such folder on this machine
+        return False
 
 
 def _digest_inputs(job: BlockJob) -> str:

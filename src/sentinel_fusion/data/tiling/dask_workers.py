@@ -7,15 +7,13 @@ from contextlib import contextmanager
 
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 
-from sentinel_fusion.data.tiling.run import Job, Result, run_here
+from sentinel_fusion.data.tiling.run import ClusterError, Job, Result, run_here
 
 _LOG = logging.getLogger(__name__)
 _AHEAD = 2
 """Jobs handed out a thread, so that none waits for the next."""
-
-
-class ClusterError(RuntimeError):
-    """A cluster cannot be reached or its workers keep dying; says what to do."""
+_FIRST_WORKER_S = 60.0
+"""Longest wait for the first worker of a cluster that is said to run."""
 
 
 def run_on_workers(
@@ -40,7 +38,7 @@ def run_on_workers(
         The results as they come.
 
     Raises:
-        ClusterError: If a job killed several workers.
+        ClusterError: If the cluster cannot be used, or a job killed several workers.
     """
     if not scheduler and min(workers, len(jobs)) <= 1:
         yield from run_here(function, jobs)
@@ -79,6 +77,7 @@ def _hand_out(
 def _connect(workers: int, scheduler: str) -> Iterator[Client]:
     if scheduler:
         with _reach(scheduler) as client:
+            _await_worker(client, scheduler)
             _LOG.info("%s has %d workers", scheduler, len(client.nthreads()))
             yield client
         return
@@ -105,4 +104,15 @@ def _reach(scheduler: str) -> Client:
             f"tile.scheduler must be the address of a running Dask scheduler, got "
             f"{scheduler}: {error}; start one with `dask scheduler`, or leave it empty "
             "for workers of this machine"
+        ) from error
+
+
+def _await_worker(client: Client, scheduler: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_FIRST_WORKER_S)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"{scheduler} has no worker after {_FIRST_WORKER_S:g} s; start some with "
+            f"`dask worker {scheduler}` in the clone's folder (docs/data-at-scale.md), "
+            "or leave tile.scheduler empty for workers of this machine"
         ) from error

@@ -9,6 +9,10 @@ Run = Callable[[Callable[[Any], Any], Sequence[Any]], Generator[Any, None, None]
 """Does jobs and yields their results in any order; once closed, hands out no more."""
 
 
+class ClusterError(RuntimeError):
+    """A cluster or a worker of it cannot do the jobs; the message says what to do."""
+
+
 def run_here(
     function: Callable[[Job], Result], jobs: Sequence[Job]
 ) -> Generator[Result, None, None]:
