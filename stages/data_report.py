@@ -47,6 +47,8 @@ def main() -> None:
         ),
     }
     numbers = {role: summarise_data(indices[role], stats[role]) for role in _STORES}
+    for role, found in numbers.items():
+        found["block_px"] = params.block_px(role)
     figures = _draw(params, stats, indices)
     folder = make_empty(_OUT / "data")
     for name, figure in figures.items():
@@ -67,11 +69,12 @@ def _draw(
     data = ", ".join(f"{role} tiles from {name}" for role, name in sources.items())
     protocol = f"split by {params.split.describe()}"
     labelled = f"labelled tiles from {sources['labelled']}, {protocol}"
+    block_px = {role: params.block_px(role) for role in _STORES}
     located = {
         role: locate_places(index["place_id"].to_numpy(), index["footprint"].to_numpy())
         for role, index in indices.items()
     }
-    places = f"{data}, {protocol}{describe_places(indices)}"
+    places = f"{data}, {protocol}{describe_places(indices, block_px)}"
     figures = {
         "classes": draw_classes(indices["labelled"], caption=labelled),
         "places": draw_places(indices, caption=places),

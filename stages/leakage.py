@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from itertools import chain, combinations
+from itertools import chain, combinations, product
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,14 +13,17 @@ import pandas as pd
 from sentinel_fusion.bands import BANDS
 from sentinel_fusion.data.duplicates import Hashes, content_hashes
 from sentinel_fusion.data.leakage import (
+    NONE_LEFT,
     PRETRAIN_REMEDY,
     REMEDY,
     Leaks,
     TileSet,
-    find_leaks,
+    find_known,
+    find_pairs_leaks,
     find_watched_leaks,
     summarise,
 )
+from sentinel_fusion.data.left_out import write_left_out
 from sentinel_fusion.data.shards import ShardReader
 from sentinel_fusion.params import Params, load_params
 
@@ -32,32 +35,30 @@ _SPLITS = ("train", "val", "test")
 
 
 def main() -> None:
-    """Write ``metrics/leakage.json`` and a constant file that trainings wait for."""
+    """Write numbers, tiles left out, and a constant file that trainings wait for."""
     params = load_params()
     tiles = _read_tiles()
-    within = {
-        f"{known}_{held_out}": find_leaks(
-            tiles[known], tiles[held_out], same_names=True
-        )
-        for known, held_out in combinations(_SPLITS, 2)
-    }
-    across = find_watched_leaks(tiles["pretrain"], _val_fracs(params), params.seed) | {
-        f"pretrain_{held_out}": find_leaks(
-            tiles["pretrain"], tiles[held_out], same_names=_names_agree(params)
-        )
-        for held_out in _SPLITS[1:]
-    }
+    left_out = _leave_out(tiles, params)
+    within = find_pairs_leaks(tiles, combinations(_SPLITS, 2), same_names=True)
+    across = find_watched_leaks(
+        tiles["pretrain"], params.watched_shares(), params.seed
+    ) | find_pairs_leaks(
+        tiles,
+        product(["pretrain"], _SPLITS[1:]),
+        same_names=params.sources.places_agree(),
+    )
     _refuse(within, REMEDY)
-    if params.split.pretrain_overlap == "refuse":
+    if params.split.pretrain_overlap != "report":
         _refuse(across, PRETRAIN_REMEDY)
     for leak in chain.from_iterable(across.values()):
         _LOG.warning("%s", leak)
-    numbers = json.dumps(summarise(tiles, within | across), indent=2)
+    numbers = {"left_out": left_out, **summarise(tiles, within | across)}
     _NUMBERS.parent.mkdir(exist_ok=True)
-    _NUMBERS.write_text(numbers + "\n")
+    _NUMBERS.write_text(json.dumps(numbers, indent=2) + "\n")
     OUT.unlink(missing_ok=True)  # may be a hard link into DVC's cache
     OUT.write_text("no held-out tile is known but as split.pretrain_overlap allows\n")
-    _LOG.info("%d pairs of tile sets checked", len(within | across))
+    pairs = len(within | across)
+    _LOG.info("%d pairs of tile sets checked, %d tiles left out", pairs, left_out)
 
 
 def _read_tiles() -> dict[str, TileSet]:
@@ -72,29 +73,24 @@ def _read_tiles() -> dict[str, TileSet]:
     }
 
 
+def _leave_out(tiles: dict[str, TileSet], params: Params) -> int:
+    """Take tiles on held-out ground away from the pre-training where that is wanted."""
+    ours, rows = tiles["pretrain"], np.empty(0, np.int64)
+    if params.split.pretrain_overlap == "drop":
+        held_out = [tiles[name] for name in _SPLITS[1:]]
+        same_names = params.sources.places_agree()
+        rows = find_known(ours, held_out, same_names=same_names)
+    if len(rows) == len(ours.tile_ids):
+        sys.exit(f"leakage: {NONE_LEFT}")
+    tiles["pretrain"] = ours.take(write_left_out(rows, ours.tile_ids), ours.name)
+    return len(rows)
+
+
 def _read_role(role: str, contents: Hashes) -> TileSet:
     columns = ["tile_id", "place_id", "footprint"]
     index = gpd.read_parquet(_STORES[role] / "index.parquet", columns=columns)
     tile_ids, place_ids, footprints = (index[name].to_numpy() for name in columns)
     return TileSet(f"{role} tiles", tile_ids, place_ids, footprints, contents)
-
-
-def _val_fracs(params: Params) -> dict[str, float]:
-    """Shares of watched places that differ, named by the first arm that has them."""
-    shares = {"pretrain": params.pretrain.val_frac}
-    for name in params.arms:
-        share = params.pretrain_settings(name).val_frac
-        if share not in shares.values():
-            shares[name] = share
-    return shares
-
-
-def _names_agree(params: Params) -> bool:
-    """Whether a place id means the same place in both roles."""
-    pretrain, labelled = params.sources.pretrain, params.sources.labelled
-    is_published = pretrain.source in {"sen12ms", "dfc2020"}
-    is_same = is_published or pretrain.path == labelled.path
-    return pretrain.source == labelled.source and is_same
 
 
 def _refuse(leaks: Leaks, remedy: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from sentinel_fusion.data.augment import build_augment
+from sentinel_fusion.data.left_out import LEFT_OUT, kept_rows
 from sentinel_fusion.data.loader import TileStore
 from sentinel_fusion.folders import SIDE_FOLDER, make_empty
 from sentinel_fusion.models.fusion import FusedEncoder
@@ -49,7 +50,7 @@ def main(name: str) -> None:
     key = work_key(
         [asdict(config), section.model_dump(), params.precision, str(kind)],
         loaded_code(),
-        [store.content_sha256.encode()],
+        [store.content_sha256.encode(), LEFT_OUT.read_bytes()],
     )
     checkpoints = Checkpoints(SIDE_FOLDER, key, every_s=_CHECKPOINT_EVERY_S)
     if trains(config):
@@ -61,6 +62,7 @@ def main(name: str) -> None:
         data, watched = open_data(
             store,
             config.inputs,
+            kept_rows(len(store)),
             ranks,
             build_augment(section.augment, section.crop_px, ranks.part),
             val_frac=section.val_frac,
@@ -70,9 +72,8 @@ def main(name: str) -> None:
         cost = {"gflops": training_gflops(method, data, tiles)}
         side = Checkpoints(SIDE_FOLDER, key, every_s=0)
         snapshots = Snapshots(side, epochs=section.epochs, every=section.snapshot_every)
-        alarm = CollapseAlarm(
-            section.collapse_spread, section.collapse_rank, section.warmup_steps
-        )
+        limits = section.collapse_spread, section.collapse_rank
+        alarm = CollapseAlarm(*limits, section.warmup_steps)
         rows = pretrain(method, data, settings, ranks, checkpoints, (snapshots, alarm))
         if not ranks.is_first:
             return

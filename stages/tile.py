@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sentinel_fusion.data.patches import name_some, read_manifest
 from sentinel_fusion.data.plausibility import ImplausibleUnitsError, refuse_wrong_units
+from sentinel_fusion.data.scenes.block_edges import describe_lost_tiles
 from sentinel_fusion.data.tiles import (
     TileRules,
     UnreadablePatchesError,
@@ -29,7 +30,8 @@ def main(role: str) -> None:
         role: "pretrain" or "labelled".
     """
     params = load_params()
-    patches = read_manifest(Path("data/raw") / role / "patches.csv")
+    raw = Path("data/raw") / role
+    patches = read_manifest(raw / "patches.csv")
     store = Path("data/tiles") / role
     shutil.rmtree(store, ignore_errors=True)
     rules = params.tile.model_dump()
@@ -55,6 +57,8 @@ def main(role: str) -> None:
         shutil.rmtree(store)
         sys.exit(str(error))
     _LOG.info("%s tiles: %s", role, ", ".join(f"{k} {v}" for k, v in counts.items()))
+    if lost := describe_lost_tiles(raw, params.tile.size_px, params.tile.stride_px):
+        _LOG.warning("%s: %s", role, lost)
     for reason, names in stats.get("bad_patches", {}).items():
         _LOG.info("%s %s: %s", role, reason, name_some(names))
 

@@ -163,6 +163,7 @@ class Site:
         seen: Paths asked for.
         searches: Bodies of the searches.
         statuses: Answered to paths with that ending.
+        signature: Query that rasters are given for only.
     """
 
     folder: Path
@@ -170,6 +171,7 @@ class Site:
     seen: list[str] = field(default_factory=list)
     searches: list[dict[str, Any]] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
+    signature: str = ""
 
 
 @contextmanager
@@ -228,7 +230,11 @@ class _Handler(BaseHTTPRequestHandler):
             if self.path.endswith(ending):
                 self._send(status, b"", {})
                 return
-        file = self.site.folder / self.path.lstrip("/")
+        path, _, query = self.path.partition("?")
+        if path.endswith(".tif") and query != self.site.signature:
+            self._send(HTTPStatus.FORBIDDEN, b"", {})
+            return
+        file = self.site.folder / path.lstrip("/")
         if not file.is_file():
             self._send(HTTPStatus.NOT_FOUND, b"", {})
             return

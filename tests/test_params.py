@@ -295,6 +295,11 @@ def test_changed_value_is_loaded(tmp_path: Path) -> None:
             id="tile larger than the patch",
         ),
         pytest.param(
+            {"download.folder.block_px": 8},
+            r"download\.folder\.block_px must be 0 or >= tile\.size_px \d+, .* got 8",
+            id="block smaller than a tile",
+        ),
+        pytest.param(
             {"finetune.eval_every": 10**6},
             r"finetune\.eval_every must be <= finetune\.steps \d+, got 1000000",
             id="no evaluation within the steps",
@@ -485,3 +490,9 @@ def test_encoder_without_a_file_is_refused_under_its_own_key(tmp_path: Path) -> 
 def test_model_file_that_is_no_encoder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="got 'fusion'"):
         _load_changed(tmp_path, {"encoders.fusion": {}})
+
+
+def test_only_scenes_are_cut_into_blocks(tmp_path: Path) -> None:
+    changes = {"download.folder.block_px": 512, "sources.pretrain.source": "folder"}
+    params = _load_changed(tmp_path, changes)
+    assert (params.block_px("pretrain"), params.block_px("labelled")) == (512, 0)

@@ -94,6 +94,31 @@ class Params(Section):
             "seed": self.seed,
         }
 
+    def block_px(self, role: str) -> int:
+        """Edge of the blocks that a role's scenes are cut into.
+
+        Args:
+            role: "pretrain" or "labelled".
+
+        Returns:
+            Pixels; 0 where places are no blocks of scenes.
+        """
+        is_cut = getattr(self.sources, role).source in {"folder", "stac"}
+        return self.download.folder.block_px if is_cut else 0
+
+    def watched_shares(self) -> dict[str, float]:
+        """Shares of the places that a pre-training is watched on.
+
+        Returns:
+            Each share once, by the first arm that has it, or "pretrain".
+        """
+        shares = {"pretrain": self.pretrain.val_frac}
+        for name in self.arms:
+            share = self.pretrain_settings(name).val_frac
+            if share not in shares.values():
+                shares[name] = share
+        return shares
+
     def fetches(self, role: str) -> bool:
         """Whether a role's rasters are to be downloaded.
 
@@ -267,6 +292,12 @@ class Params(Section):
         ):
             if value > limit:
                 raise ValueError(f"{key} must be <= {limit_key} {limit}, got {value}")
+        block_px = self.download.folder.block_px
+        if 0 < block_px < self.tile.size_px:
+            raise ValueError(
+                "download.folder.block_px must be 0 or >= tile.size_px "
+                f"{self.tile.size_px}, or no block holds a tile; got {block_px}"
+            )
         return self
 
 

@@ -67,6 +67,16 @@ class Sources(Section):
     pretrain: Source
     labelled: Source
 
+    def places_agree(self) -> bool:
+        """Whether a place id means the same place in both roles.
+
+        Returns:
+            True where both read one public data set or one path.
+        """
+        is_published = self.pretrain.source in {"sen12ms", "dfc2020"}
+        is_same = is_published or self.pretrain.path == self.labelled.path
+        return self.pretrain.source == self.labelled.source and is_same
+
 
 class Synthetic(Section):
     """Size of the generated scenes."""
@@ -131,6 +141,7 @@ class Stac(Section):
     max_days: Rate
     max_scenes: Count
     min_box_cover: Annotated[float, Field(gt=0, le=1)]
+    signing: Literal["none", "planetary_computer"]
 
     @model_validator(mode="after")
     def _box_is_a_box(self) -> "Stac":
@@ -180,7 +191,7 @@ class Split(Section):
     val_frac: OpenShare
     test_frac: OpenShare
     shared_ground: Literal["refuse", "drop"]
-    pretrain_overlap: Literal["refuse", "report"]
+    pretrain_overlap: Literal["refuse", "report", "drop"]
     train_labels: Literal["given", "permuted"]
 
     def describe(self) -> str:

@@ -88,6 +88,15 @@ def test_changing_what_is_counted_trains_nothing(clone: Clone) -> None:
     assert clone.stages_run_by("dvc", "repro") == {"check_params", "leakage", "report"}
 
 
+def test_another_split_pre_trains_nothing(clone: Clone) -> None:
+    def change(params: Params) -> None:
+        params["split"]["val_frac"] = 0.4
+
+    clone.edit_params(change)
+    ran = clone.stages_run_by("dvc", "repro", "pretrain@dual_simclr")
+    assert ran == {"check_params", "split", "leakage"}
+
+
 def test_other_test_tiles_change_nothing_that_was_fitted(
     clone: Clone, tmp_path: Path
 ) -> None:

@@ -126,11 +126,22 @@ def test_a_long_caption_makes_the_figure_higher() -> None:
 )
 def test_rasters_without_georeference_are_said(place: str, expected: str) -> None:
     index = _index().assign(crs="", place_id=place)
-    assert expected in describe_places({"pretrain": _index(), "labelled": index})
+    assert expected in describe_places({"pretrain": _index(), "labelled": index}, {})
 
 
 def test_places_with_georeference_need_no_word() -> None:
-    assert describe_places({"labelled": _index()}) == ""
+    assert describe_places({"labelled": _index()}, {"labelled": 0}) == ""
+
+
+def test_places_that_are_blocks_of_scenes_are_said_with_what_it_does_to_intervals() -> (
+    None
+):
+    indices = {"pretrain": _index(), "labelled": _index()}
+    assert describe_places(indices, {"pretrain": 512, "labelled": 1024}) == (
+        "; pretrain places are neighbouring blocks of 512 px of scenes"
+        "; labelled places are neighbouring blocks of 1024 px of scenes: intervals of "
+        "scores treat them as independent and may be too narrow"
+    )
 
 
 def test_tiles_without_labels_have_neither_classes_nor_splits() -> None:

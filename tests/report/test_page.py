@@ -109,6 +109,18 @@ def test_data_protocol_and_cautions_stand_on_top(html: str) -> None:
     assert "synthetic: generated tiles." in head
 
 
+def test_places_that_are_blocks_are_said_with_the_data(
+    html: str, tmp_path: Path
+) -> None:
+    file = write_results(tmp_path) / "data.json"
+    numbers = json.loads(file.read_text())
+    numbers["labelled"]["block_px"] = 512
+    file.write_text(json.dumps(numbers))
+    words = "Labelled places are neighbouring blocks of 512 px of scenes: intervals tr"
+    assert words not in html
+    assert words in _render(tmp_path)
+
+
 def test_text_cannot_end_a_script(html: str, elements: Elements) -> None:
     assert "</script><b>" not in html
     assert len(elements.of("script")) == 3

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ PARAMS = SimpleNamespace(
     sources=SimpleNamespace(pretrain=SOURCE, labelled=SOURCE),
     split=SimpleNamespace(describe=lambda: "protocol places"),
     data_report=SimpleNamespace(contact_tiles=3),
+    block_px={"pretrain": 0, "labelled": 64}.get,
 )
 
 
@@ -83,8 +85,12 @@ def test_numbers_and_figures_are_written(folder: Path, crs: str, expected: int) 
     _write_data(folder, crs=crs)
     data_report.main()
     numbers = json.loads((folder / "metrics/data.json").read_text())
+    svg = (folder / "metrics/data/places.svg").read_text()
     figures = {file.stem for file in (folder / "metrics/data").glob("*.svg")}
     roles = {"tiles_pretrain", "tiles_labelled"}
     assert numbers["labelled"]["georeferenced"] == expected
+    assert [numbers[role]["block_px"] for role in ("pretrain", "labelled")] == [0, 64]
+    text = " ".join(re.findall(r"<!-- (.*?) -->", svg))
+    assert "labelled places are neighbouring blocks of 64 px" in text
     assert numbers["labelled"]["splits"]["train"]["tiles"] == 2
     assert figures == {"classes", "places", "bands", "footprints", "rejected"} | roles

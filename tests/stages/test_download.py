@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,8 @@ def test_blocks_of_two_scenes_are_places_enough(
 ) -> None:
     _run(monkeypatch, block_px=16)
     assert len({patch.place_id for patch in read_manifest(MANIFEST)}) == 8
+    facts = json.loads(Path("data/raw/labelled/a/scene.json").read_text())
+    assert facts["blocks"] == {"block_px": 16, "places": 4}
 
 
 @pytest.mark.parametrize(

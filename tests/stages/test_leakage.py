@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from stages import leakage
 from tests.builders import label_pixels, s1_pixels, s2_pixels, write_raster
 
+from sentinel_fusion.data.left_out import LEFT_OUT, kept_rows
 from sentinel_fusion.data.patches import Patch
 from sentinel_fusion.data.tiles import TileRules, write_tiles
 from sentinel_fusion.params import Params, load_params
@@ -30,7 +32,7 @@ TILES = 9
 SPLIT_OF = {"north": "train", "east": "val", "south": "test"}
 ROLES = {"labelled": tuple(SPLIT_OF), "pretrain": ("far", "away")}
 PLACES = [(role, place) for role, places in ROLES.items() for place in places]
-Numbers = dict[str, dict[str, dict[str, int]]]
+Numbers = dict[str, Any]
 
 
 def _patch(folder: Path, number: int) -> Patch:
@@ -222,7 +224,7 @@ def test_pre_training_on_held_out_ground_is_refused(
     name = f"labelled {SPLIT_OF[held_out]} tiles"
     with pytest.raises(SystemExit, match=f"9 {name} lie on ground of pretrain") as e:
         project.check()
-    assert "split.pretrain_overlap to report" in str(e.value)
+    assert "split.pretrain_overlap: drop takes" in str(e.value)
 
 
 def test_pre_training_on_training_ground_passes(project: Project) -> None:
@@ -240,6 +242,80 @@ def test_pre_training_on_held_out_pixels_is_counted_where_that_is_wanted(
     shared = project.check()["shared"]
     assert shared["pretrain_test"] == {"place": 0, "footprint": 9, "duplicate": 9}
     assert "9 labelled test tiles have the pixels of pretrain tiles" in caplog.text
+
+
+def _left_out(project: Project) -> list[str]:
+    return pd.read_csv(project.folder / LEFT_OUT)["tile_id"].tolist()
+
+
+def test_pre_training_on_held_out_ground_is_dropped_where_that_is_wanted(
+    project: Project,
+) -> None:
+    project.copy_ground("south", "far")
+    project.set_split(pretrain_overlap="drop")
+    numbers = project.check()
+    assert numbers["left_out"] == TILES
+    assert numbers["checked"]["pretrain"]["tiles"] == TILES
+    assert set(numbers["shared"]["pretrain_test"].values()) == {0}
+    assert _left_out(project) == [
+        f"far-{r}-{c}" for r in (0, 8, 16) for c in (0, 8, 16)
+    ]
+    assert kept_rows(2 * TILES).tolist() == [*range(TILES, 2 * TILES)]
+
+
+def test_every_unlabelled_tile_that_meets_held_out_ground_is_dropped(
+    project: Project,
+) -> None:
+    """Of columns 179, 259 and 339 m east of ground that is 320 m wide two meet it."""
+    project.copy_ground("east", "away", east_deg=0.0024)
+    project.set_split(pretrain_overlap="drop")
+    project.check()
+    assert _left_out(project) == [f"away-{r}-{c}" for r in (0, 8, 16) for c in (0, 8)]
+
+
+def test_held_out_pixels_are_dropped_without_georeference(project: Project) -> None:
+    def strip(index: gpd.GeoDataFrame) -> None:
+        index["footprint"] = None
+
+    for role in ROLES:
+        project.edit_index(role, strip)
+    project.copy_pixels("east", "away")
+    project.set_split(pretrain_overlap="drop")
+    assert project.check()["left_out"] == TILES
+    assert {tile.split("-")[0] for tile in _left_out(project)} == {"away"}
+
+
+def test_training_ground_is_not_dropped(project: Project) -> None:
+    project.copy_ground("north", "far")
+    project.set_split(pretrain_overlap="drop")
+    assert project.check()["left_out"] == 0
+
+
+def test_unless_it_is_dropped_the_list_of_tiles_is_empty_whatever_leaks(
+    project: Project,
+) -> None:
+    project.check()
+    first = (project.folder / LEFT_OUT).read_bytes()
+    assert first == b"row,tile_id\n"
+    project.copy_ground("south", "far")
+    project.set_split(pretrain_overlap="report")
+    assert project.check()["left_out"] == 0
+    assert (project.folder / LEFT_OUT).read_bytes() == first
+
+
+def test_nothing_left_to_pre_train_on_is_refused(project: Project) -> None:
+    for ours in ROLES["pretrain"]:
+        project.copy_ground("south", ours)
+    project.set_split(pretrain_overlap="drop")
+    with pytest.raises(SystemExit, match="all pretrain tiles lie on held-out ground"):
+        project.check()
+
+
+def test_dropping_does_not_allow_to_watch_on_trained_ground(project: Project) -> None:
+    project.copy_ground("far", "away")
+    project.set_split(pretrain_overlap="drop")
+    with pytest.raises(SystemExit, match="is watched on lie on ground of tiles that"):
+        project.check()
 
 
 def test_watching_a_pre_training_on_its_own_ground_is_refused(project: Project) -> None:
@@ -260,14 +336,17 @@ def _with_source(params: Params, role: str, source: str, path: str) -> Params:
     ("source", "paths", "num_leaks"),
     [("dfc2020", "ab", TILES), ("folder", "aa", TILES), ("folder", "ab", 0)],
 )
+@pytest.mark.parametrize("overlap", ["report", "drop"])
 def test_equal_place_ids_of_both_roles_count_where_they_mean_one_place(
-    project: Project, source: str, paths: str, num_leaks: int
+    project: Project, source: str, paths: str, num_leaks: int, overlap: str
 ) -> None:
     def rename(index: gpd.GeoDataFrame) -> None:
         index["place_id"] = index["place_id"].replace("far", "south")
 
     project.edit_index("pretrain", rename)
-    project.set_split(pretrain_overlap="report")
+    project.set_split(pretrain_overlap=overlap)
     for role, path in zip(("pretrain", "labelled"), paths, strict=True):
         project.params = _with_source(project.params, role, source, path)
-    assert project.check()["shared"]["pretrain_test"]["place"] == num_leaks
+    numbers = project.check()
+    counted = numbers["shared"]["pretrain_test"]["place"]
+    assert (counted if overlap == "report" else numbers["left_out"]) == num_leaks

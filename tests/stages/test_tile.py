@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import dask
@@ -36,7 +37,7 @@ def _tile(
         write_raster(patch.s1, s1.astype(np.float32))
     else:
         patch.s1.write_bytes(b"cut short")
-    (folder / "data/raw/pretrain").mkdir(parents=True)
+    (folder / "data/raw/pretrain").mkdir(parents=True, exist_ok=True)
     write_manifest([patch], folder / "data/raw/pretrain/patches.csv")
     monkeypatch.chdir(folder)
     params = load_params(LIVE, paths_must_exist=False)
@@ -63,6 +64,17 @@ def test_pixels_of_a_wrong_unit_are_refused_and_leave_no_store(
     ):
         _tile(tmp_path, monkeypatch, power)
     assert not (tmp_path / "data/tiles/pretrain").exists()
+
+
+def test_tiles_lost_between_blocks_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    facts = {"grid": {"height_px": 48, "width_px": 48}, "blocks": {"block_px": 24}}
+    scene = tmp_path / "data/raw/pretrain/a"
+    scene.mkdir(parents=True)
+    (scene / "scene.json").write_text(json.dumps(facts))
+    _tile(tmp_path, monkeypatch, s1_pixels(32))
+    assert "pretrain: 55.6% of the tiles are lost along the edges" in caplog.text
 
 
 def test_unreadable_patches_end_the_stage_with_their_names(

@@ -1,6 +1,6 @@
 """Tiles that are held out and yet known: same place, same ground or same pixels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +25,15 @@ REMEDY = (
 )
 """What to do about leaks between the splits of the labelled tiles."""
 PRETRAIN_REMEDY = (
-    "Take other scenes for one of the roles, or set split.pretrain_overlap to report: "
-    "such tiles are then pre-trained on, without labels, and counted."
+    "Take other scenes for one of the roles, or set split.pretrain_overlap: drop takes "
+    "unlabelled tiles on held-out ground out of the pre-training, report only counts."
 )
 """What to do about leaks from the pre-training tiles."""
+NONE_LEFT = (
+    "all pretrain tiles lie on held-out ground; add unlabelled scenes of other ground, "
+    "or set split.pretrain_overlap to report"
+)
+"""What to do where dropping leaves nothing to pre-train on."""
 Names = Shaped[np.ndarray, " _"]
 
 
@@ -127,11 +132,57 @@ def find_leaks(known: TileSet, held_out: TileSet, *, same_names: bool) -> list[L
     return leaks
 
 
+def find_pairs_leaks(
+    tiles: Mapping[str, TileSet],
+    pairs: Iterable[tuple[str, str]],
+    *,
+    same_names: bool,
+) -> Leaks:
+    """Leaks between sets of tiles.
+
+    Args:
+        tiles: Name -> tiles.
+        pairs: Names of tiles that are known and of tiles that must be new.
+        same_names: Whether equal place ids mean one place.
+
+    Returns:
+        Both names with "_" between -> leaks.
+    """
+    return {
+        f"{known}_{held_out}": find_leaks(
+            tiles[known], tiles[held_out], same_names=same_names
+        )
+        for known, held_out in pairs
+    }
+
+
 def _partners(known: Names, held_out: Names) -> Integer[np.ndarray, " _"]:
     """Position of the first tile with the same value, -1 where there is none."""
     values, first = np.unique(known, return_index=True)
     found = pd.Index(values).get_indexer(pd.Index(held_out))
     return np.where(found >= 0, first[found], -1)
+
+
+def find_known(
+    tiles: TileSet, held_out: Iterable[TileSet], *, same_names: bool
+) -> Integer[np.ndarray, " some"]:
+    """Tiles of which a held-out tile would be known, in any of the three ways.
+
+    Args:
+        tiles: Tiles to pre-train on.
+        held_out: Tiles that must be new.
+        same_names: Whether equal place ids mean one place.
+
+    Returns:
+        Positions of the former.
+    """
+    is_known = np.zeros(len(tiles.tile_ids), bool)
+    for others in held_out:
+        is_known |= pd.Index(tiles.contents).isin(others.contents)
+        if same_names:
+            is_known |= pd.Index(tiles.place_ids).isin(others.place_ids)
+        is_known[overlapping(tiles.footprints, others.footprints)[0]] = True
+    return np.flatnonzero(is_known)
 
 
 def find_watched_leaks(

@@ -1,6 +1,7 @@
 """The sections of the page that say what stands behind the results."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -9,7 +10,7 @@ from sentinel_fusion.report.background_charts import (
     diagnostics_chart,
     realism_chart,
 )
-from sentinel_fusion.report.blocks import Block, Row, Section, Text, gap
+from sentinel_fusion.report.blocks import Block, Note, Row, Section, Text, gap
 from sentinel_fusion.report.page_tables import (
     frame_table,
     record_table,
@@ -112,6 +113,7 @@ def data_section(run: Run, results: Results) -> Section:
     blocks.extend(pictures_of("data", run, results) or [gap("data")])
     numbers = results.record("data.json")
     if numbers is not None:
+        blocks.extend(_say_blocks(numbers))
         blocks.append(record_table("What the tile stores hold", numbers))
     rows = results.table("realism.csv")
     if rows is None:
@@ -126,6 +128,19 @@ def data_section(run: Run, results: Results) -> Section:
         blocks.extend(record_tables("Realism in numbers", summary))
     blocks.extend(pictures_of("realism", run, results))
     return section
+
+
+def _say_blocks(numbers: Mapping[str, Mapping[str, Any]]) -> list[Block]:
+    """What must be said of places that are blocks of scenes."""
+    block_px = numbers["labelled"].get("block_px")
+    if not block_px:
+        return []
+    return [
+        Note(
+            f"Labelled places are neighbouring blocks of {block_px} px of scenes: "
+            "intervals treat them as independent and may be too narrow."
+        )
+    ]
 
 
 def fairness_section(results: Results) -> Section:

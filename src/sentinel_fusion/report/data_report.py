@@ -30,6 +30,7 @@ SPLITS = {"train": "train", "val": "val", "test": "test", "": "unused"}
 SPLIT_COLOURS = dict(
     zip(SPLITS.values(), ("#0072b2", "#e69f00", "#009e73", "#999999"), strict=True)
 )
+_NEIGHBOURS = ": intervals of scores treat them as independent and may be too narrow"
 _PLAIN = "#666666"
 _PAD_IN = 0.08
 _LINE_IN = 0.15
@@ -98,16 +99,25 @@ def class_counts(majority: pd.Series) -> pd.Series:
     return pd.Series(counts, index=list(CLASS_NAMES))
 
 
-def describe_places(indices: Mapping[str, pd.DataFrame]) -> str:
+def describe_places(
+    indices: Mapping[str, pd.DataFrame], block_px: Mapping[str, int]
+) -> str:
     """What a reader must know of places that cannot be told on a map.
 
     Args:
         indices: Role -> index with "place_id" and "crs".
+        block_px: Role -> edge of the blocks of scenes that its places are, or 0.
 
     Returns:
-        A note for captions; "" where every raster has its georeference.
+        A note for captions; "" where every raster has its georeference and no place is
+        a block.
     """
-    notes = []
+    notes = [
+        f"; {role} places are neighbouring blocks of {px} px of scenes"
+        f"{_NEIGHBOURS if role == 'labelled' else ''}"
+        for role, px in block_px.items()
+        if px
+    ]
     for role, index in indices.items():
         lacks = index["crs"] == ""
         blocks = index.loc[lacks, "place_id"].str.fullmatch(r".*-b\d+").any()

@@ -33,6 +33,7 @@ class PretrainData:
 def open_data(
     store: TileStore,
     inputs: tuple[str, ...],
+    rows: Integer[np.ndarray, " kept"],
     ranks: OneRank,
     augment: Augment,
     *,
@@ -44,6 +45,7 @@ def open_data(
     Args:
         store: Tiles.
         inputs: Sensors to read.
+        rows: Tiles that take part.
         ranks: Processes that train together, and where.
         augment: Changes a batch with draws from a generator.
         val_frac: Share of the places held out to be watched.
@@ -53,11 +55,11 @@ def open_data(
         Tiles to train and to watch, and what the latter are, see ``choose_tiles``.
     """
     index = store.index(["tile_id", "place_id"])
-    train_rows, val_rows, watched = choose_tiles(index, val_frac, seed)
+    train, val, watched = choose_tiles(index.iloc[rows], val_frac, seed)
     data = PretrainData(
         loader=BatchLoader(store, inputs, store.normalisation, ranks.device),
-        train_rows=train_rows,
-        val_rows=val_rows,
+        train_rows=rows[train],
+        val_rows=rows[val],
         tile_ids=index["tile_id"].to_numpy(),
         augment=augment,
     )

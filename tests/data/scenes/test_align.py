@@ -157,7 +157,10 @@ def _write_label(folder: Path, codes: np.ndarray, nodata: float | None) -> None:
 
 @pytest.mark.parametrize(
     ("dtype", "nodata"),
-    [(np.uint8, None), (np.uint8, 0), (np.uint8, 255), (np.int16, -1), (np.int8, -1)],
+    [
+        *((np.uint8, None), (np.uint8, 0), (np.uint8, 255), (np.int16, -1)),
+        *((np.int8, -1), (np.int64, -1), (np.uint64, 255)),
+    ],
 )
 def test_labels_take_the_nearest_code(
     tmp_path: Path, dtype: type[np.integer], nodata: float | None

@@ -102,17 +102,55 @@ def test_a_scene_without_labels_is_cut_too(scene: Patch) -> None:
     assert block.label is None
 
 
-def test_a_window_keeps_values_types_and_nodata(tmp_path: Path) -> None:
-    pixels = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
-    source = write_scene_raster(tmp_path / "a.tif", pixels, HERE, nodata=-7)
+@pytest.mark.parametrize(
+    ("dtype", "nodata"),
+    [
+        ("int16", -7),
+        ("int64", -9999),
+        ("uint64", 255),
+        ("float32", -9999.5),
+    ],
+)
+def test_a_window_keeps_values_types_and_nodata(
+    tmp_path: Path, dtype: str, nodata: float
+) -> None:
+    pixels = np.arange(24).astype(dtype).reshape(2, 3, 4)
+    source = write_scene_raster(tmp_path / "a.tif", pixels, HERE, nodata=nodata)
     with open_raster(source) as raster:
         whole = grid_of(raster)
     part = type(whole)(2, 2, whole.crs, HERE @ Affine.translation(1, 1))
     file = write_window(tmp_path / "w.vrt", source, part, first_row=1, first_col=1)
     with rasterio.open(file) as raster:
         np.testing.assert_array_equal(raster.read(), pixels[:, 1:3, 1:3])
-        assert (raster.nodata, raster.dtypes) == (-7, ("int16", "int16"))
+        assert (raster.nodata, raster.dtypes) == (nodata, (dtype, dtype))
         assert grid_of(raster) == part
+
+
+def test_a_window_keeps_the_smallest_64_bit_nodata(tmp_path: Path) -> None:
+    """rasterio cannot write it, GDAL can: the digits stand in a VRT."""
+    pixels = np.arange(24).reshape(2, 3, 4)
+    write_scene_raster(tmp_path / "a.tif", pixels, HERE)
+    with open_raster(tmp_path / "a.tif") as raster:
+        whole = grid_of(raster)
+    places = {"first_row": 0, "first_col": 0}
+    source = write_window(tmp_path / "a.vrt", tmp_path / "a.tif", whole, **places)
+    value = f"<NoDataValue>{-(2**63)}</NoDataValue>"
+    text = source.read_text().replace('band="1">', f'band="1">{value}')
+    source.write_text(text)
+    file = write_window(tmp_path / "w.vrt", source, whole, **places)
+    assert value in file.read_text()
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_labels_of_64_bits_are_cut_as_others(
+    scene: Patch, tmp_path: Path, dtype: str
+) -> None:
+    expected = _tiles(_cut(scene, 20), tmp_path / "store")
+    assert scene.label is not None
+    with open_raster(scene.label) as raster:
+        codes = raster.read().astype(dtype)
+    write_scene_raster(scene.label, codes, HERE, nodata=99)
+    assert _tiles(_cut(scene, 20), tmp_path / "other") == expected
 
 
 def test_rows_of_a_block_are_read_in_strips(scene: Patch) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from tests.catalogues import (
     BOX_M,
     S1_ITEMS,
@@ -20,6 +21,7 @@ from tests.catalogues import (
 from sentinel_fusion.data.patches import Patch
 from sentinel_fusion.data.rasters import read_strips
 from sentinel_fusion.data.sources.stac import prepare
+from sentinel_fusion.data.stac import signing
 from sentinel_fusion.data.stac.catalogue import CatalogueError
 from sentinel_fusion.data.tiles import TileRules, write_tiles
 
@@ -35,7 +37,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def _prepare(
-    site: Site, folder: Path, role: str = "pretrain", **search: object
+    site: Site,
+    folder: Path,
+    role: str = "pretrain",
+    block_px: int = 0,
+    **search: object,
 ) -> list[Patch]:
     defaults: dict[str, Any] = {
         "catalogue": f"{site.url}/catalog.json",
@@ -47,6 +53,7 @@ def _prepare(
         "max_days": 2.0,
         "max_scenes": 9,
         "min_box_cover": 1.0,
+        "signing": "none",
     }
     return prepare(
         folder / "scenes",
@@ -59,7 +66,7 @@ def _prepare(
             "s1_scale": "auto",
             "s2_offset": "auto",
             "min_s1_cover": 1.0,
-            "block_px": 0,
+            "block_px": block_px,
         },
     )
 
@@ -79,6 +86,36 @@ def test_scenes_of_one_box_are_one_place(site: Site, tmp_path: Path) -> None:
     first, second = _prepare(site, tmp_path)
     assert first.place_id == second.place_id
     assert first.place_id.startswith("box9")
+
+
+def test_blocks_of_several_dates_over_the_same_ground_are_one_place(
+    site: Site, tmp_path: Path
+) -> None:
+    patches = _prepare(site, tmp_path, block_px=16)
+    assert len(patches) == 2 * 4
+    corners: dict[str, set[tuple[float, float]]] = {}
+    for patch in patches:
+        with rasterio.open(patch.s2) as raster:
+            corner = raster.transform.c, raster.transform.f
+        corners.setdefault(patch.place_id, set()).add(corner)
+    assert {place[-5:] for place in corners} == {"-r0c0", "-r0c1", "-r1c0", "-r1c1"}
+    assert {place[:4] for place in corners} == {"box9"}
+    assert [len(found) for found in corners.values()] == [1] * 4
+    assert len(set.union(*corners.values())) == 4
+
+
+def test_blocks_of_scenes_on_other_pixels_are_refused(
+    site: Site, tmp_path: Path
+) -> None:
+    _prepare(site, tmp_path)
+    for file in (tmp_path / "scenes" / CLOUDY).glob("*.tif"):
+        with rasterio.open(file, "r+") as raster:
+            raster.transform = raster.transform @ rasterio.Affine.translation(1, 0)
+    with pytest.raises(
+        ValueError, match=rf"block_px must be 0 here: {CLEAR} and {CLOUDY} lie on other"
+    ):
+        _prepare(site, tmp_path, block_px=16)
+    assert len(_prepare(site, tmp_path)) == 2
 
 
 def test_units_come_from_items_and_pixels(site: Site, tmp_path: Path) -> None:
@@ -113,6 +150,26 @@ def test_tiles_are_cut_from_fetched_scenes(site: Site, tmp_path: Path) -> None:
         progress=lambda: None,
     )
     assert counts["accepted"] == 2 * 4
+
+
+def test_files_are_opened_by_the_tokens_of_their_container(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(site.folder) as closed:
+        closed.signature = "sig=a%2Fb"
+        monkeypatch.setattr(signing, "_TOKENS", f"{closed.url}/token")
+        for name in ("sentinel-1", "sentinel-2"):  # the account is 127, of 127.0.0.1
+            file = closed.folder / "token/127" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            told = {"token": closed.signature, "msft:expiry": "9999-01-01T00:00:00Z"}
+            file.write_text(json.dumps(told))
+        with pytest.raises(CatalogueError, match=r"tif cannot be read: .*\.signing"):
+            _prepare(closed, tmp_path)
+    with serving(site.folder) as closed:  # GDAL remembers what it was refused
+        closed.signature = "sig=a%2Fb"
+        monkeypatch.setattr(signing, "_TOKENS", f"{closed.url}/token")
+        patches = _prepare(closed, tmp_path, signing="planetary_computer")
+    assert [patch.patch_id for patch in patches] == [CLEAR, CLOUDY]
 
 
 @pytest.fixture

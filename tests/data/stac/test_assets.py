@@ -31,11 +31,26 @@ def test_earth_search_names_files_by_colour() -> None:
     assert (found["B02"], found["B07"], found["B8A"]) == ("blue", "rededge3", "nir08")
 
 
+PICTURES = {
+    "rendered_preview": {"roles": ["overview"], "type": "image/png"},
+    "tilejson": {"roles": ["tiles"], "type": "application/json"},
+}
+
+
 def test_planetary_computer_names_files_by_band() -> None:
     keys: dict[str, dict[str, Any]] = {
-        name: {} for name in (*NO_CIRRUS, "SCL", "visual", "preview")
+        name: {"eo:bands": [{"name": name}], "gsd": 10.0} for name in NO_CIRRUS
     }
-    assert _files(s2_assets(_item(keys))) == {name: name for name in NO_CIRRUS}
+    keys["B8A"]["eo:bands"] = [{"name": "B8A", "common_name": "rededge"}]
+    keys["visual"] = {"eo:bands": [{"name": name} for name in ("B04", "B03", "B02")]}
+    keys |= {"AOT": {}, "SCL": {}, "WVP": {}, "preview": {"roles": ["thumbnail"]}}
+    found = _files(s2_assets(_item(keys | PICTURES)))
+    assert found == {name: name for name in NO_CIRRUS}
+
+
+def test_planetary_computer_names_radar_files_by_polarisation() -> None:
+    found = _files(s1_assets(_item({"vh": {}, "vv": {}} | PICTURES)))
+    assert found == {"VV": "vv", "VH": "vh"}
 
 
 def test_copernicus_has_bands_at_several_pixel_sizes_of_which_the_finest_counts() -> (

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import shapely
 from sentinel_fusion.data.stac import pairs
 from sentinel_fusion.data.stac.catalogue import BBox, CatalogueError, StacItem
 from sentinel_fusion.data.stac.pairs import Query, find_pairs
+from sentinel_fusion.params import load_params
 
 QUERY = Query(
     catalogue="https://x",
@@ -19,7 +21,9 @@ QUERY = Query(
     max_days=3.0,
     max_scenes=5,
     min_box_cover=0.99,
+    signing="none",
 )
+LIVE = Path(__file__).parents[3] / "params.yaml"
 RADAR = {"vv": {"href": "a"}, "vh": {"href": "b"}}
 
 
@@ -153,3 +157,12 @@ def test_radar_too_long_ago_is_refused_with_the_gap(
 def test_wrong_dates_are_refused(dates: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         replace(QUERY, dates=dates).days()
+
+
+def test_the_search_in_params_asks_for_corrected_radar_and_signed_files() -> None:
+    section = load_params(LIVE, paths_must_exist=False).download.stac
+    query = Query(**section.model_dump())
+    assert (query.s1_collection, query.signing) == (
+        "sentinel-1-rtc",
+        "planetary_computer",
+    )

@@ -51,7 +51,7 @@ def _pair(site: Site, **others: str) -> Pair:
 
 def _fetch(site: Site, folder: Path, **others: str) -> None:
     folder.mkdir(exist_ok=True)
-    fetch_scene(_pair(site, **others), BOX, folder)
+    fetch_scene(_pair(site, **others), BOX, folder, str)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_bands_are_tagged_with_what_the_item_tells(site: Site, tmp_path: Path) -
 
 def test_box_beyond_the_raster_is_cut_at_its_edge(site: Site, tmp_path: Path) -> None:
     beyond = degrees((499_803.0, 5_299_483.0, 500_047.0, 5_300_500.0))
-    fetch_scene(_pair(site), beyond, tmp_path)
+    fetch_scene(_pair(site), beyond, tmp_path, str)
     with rasterio.open(tmp_path / "B02.tif") as raster:
         assert (raster.height, raster.width) == (52, 5)
 
@@ -101,7 +101,7 @@ def test_box_beyond_the_raster_is_cut_at_its_edge(site: Site, tmp_path: Path) ->
 def test_box_off_the_raster_is_refused(site: Site, tmp_path: Path) -> None:
     off = degrees((510_000.0, 5_299_483.0, 510_100.0, 5_299_800.0))
     with pytest.raises(ValueError, match=r"B02\.tif must meet the box"):
-        fetch_scene(_pair(site), off, tmp_path)
+        fetch_scene(_pair(site), off, tmp_path, str)
 
 
 def test_radar_bands_on_two_grids_are_refused(site: Site, tmp_path: Path) -> None:

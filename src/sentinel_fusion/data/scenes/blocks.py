@@ -15,6 +15,7 @@ from rasterio import Affine
 
 from sentinel_fusion.data.grids import Grid
 from sentinel_fusion.data.patches import Patch
+from sentinel_fusion.data.scenes.block_edges import block_edges
 from sentinel_fusion.data.scenes.vrt import write_window
 
 
@@ -44,7 +45,7 @@ def cut_into_blocks(
         The blocks by row and column; the scene itself where it is one block, or where
         ``block_px`` is 0.
     """
-    rows, cols = (_edges(px, block_px) for px in (grid.height_px, grid.width_px))
+    rows, cols = (block_edges(px, block_px) for px in (grid.height_px, grid.width_px))
     if len(rows) == len(cols) == 2:
         return [scene]
     blocks = [
@@ -64,13 +65,6 @@ def cut_into_blocks(
         )
     ]
     return [_cut(scene, block, folder / block.name) for block in blocks]
-
-
-def _edges(length_px: int, block_px: int) -> list[int]:
-    if not block_px:
-        return [0, length_px]
-    count = max(1, (length_px + block_px // 2) // block_px)
-    return [*range(0, count * block_px, block_px), length_px]
 
 
 def _cut(scene: Patch, block: _Block, folder: Path) -> Patch:

@@ -26,6 +26,8 @@ _GDAL_TYPES = {
     "uint16": "UInt16",
     "int32": "Int32",
     "uint32": "UInt32",
+    "int64": "Int64",
+    "uint64": "UInt64",
     "float32": "Float32",
     "float64": "Float64",
 }
@@ -98,7 +100,11 @@ def write_window(
         for number, (dtype, nodata) in enumerate(kinds, start=1):
             band = _add_band(root, number, dtype)
             if nodata is not None:
-                ET.SubElement(band, "NoDataValue").text = repr(float(nodata))
+                # GDAL reads a 64-bit one as digits: no point, no exponent
+                is_whole = np.dtype(dtype).kind in "iu" and float(nodata).is_integer()
+                number_type = int if is_whole else float
+                value = ET.SubElement(band, "NoDataValue")
+                value.text = repr(number_type(nodata))
             part = _add_source(band, "SimpleSource", BandSource(source, number))
             start = {"xOff": str(first_col), "yOff": str(first_row)}
             ET.SubElement(part, "SrcRect", {**start, **size})

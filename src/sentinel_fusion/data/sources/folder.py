@@ -160,8 +160,9 @@ def _prepare_scene(scene: Patch, folder: Path, rules: SceneRules) -> list[Patch]
     report = _describe(scene, s2_bands, alignment)
     report["s1"] |= {"scale": scale, "scale_from": scale_from}
     report["s2"] |= {"offset": offset, "offset_from": offset_from}
-    (folder / "scene.json").write_text(json.dumps(report, indent=2) + "\n")
     blocks = cut_into_blocks(alignment.patch, alignment.grid, rules.block_px, folder)
+    report["blocks"] = {"block_px": rules.block_px, "places": len(blocks)}
+    (folder / "scene.json").write_text(json.dumps(report, indent=2) + "\n")
     _LOG.info(
         "%s: s1 is %s (%s); s2 offset %d (%s); missing bands: %s; put on the grid: %s; "
         "places: %d",

@@ -13,6 +13,7 @@ from sentinel_fusion.data.download.fetch import only_one
 from sentinel_fusion.data.patches import Patch
 from sentinel_fusion.data.sources import folder as folder_source
 from sentinel_fusion.data.stac.pairs import Pair, Query, find_pairs
+from sentinel_fusion.data.stac.signing import Sign, signer
 from sentinel_fusion.data.stac.windows import fetch_scene
 from sentinel_fusion.folders import make_empty
 
@@ -35,7 +36,8 @@ def prepare(
     Each lies in ``path/<id of the optical item>``. A search that was answered in full
     is not asked again: catalogues grow, and a repeated run must see the same scenes.
 
-    All scenes show one box, so they are one place, which splits keep together.
+    All scenes show one box, so they are one place, which splits keep together; where
+    they are cut into blocks, so are the blocks over the same ground.
 
     Args:
         path: Folder of the scenes, made if need be.
@@ -46,10 +48,11 @@ def prepare(
         folder: Further arguments of the folder source's ``prepare``.
 
     Returns:
-        The scenes in order of time, one patch each.
+        The scenes in order of time, one patch each, or their blocks.
 
     Raises:
-        ValueError: If the role needs labels.
+        ValueError: If the role needs labels, or blocks of two scenes would not show
+            the same ground.
     """
     if role != "pretrain":
         raise ValueError(
@@ -62,11 +65,30 @@ def prepare(
     with only_one(path / _RECORD):
         scenes = _known(path, query) or _fetch(path, query)
     place = "box" + "_".join(f"{degrees:g}" for degrees in query.bbox)
-    return [
-        replace(patch, place_id=place)
+    patches = [
+        replace(patch, place_id=place + patch.place_id.removeprefix(scene.name))
         for scene in scenes
         for patch in folder_source.prepare(scene, raw, role=role, seed=seed, **folder)
     ]
+    if len(patches) > len(scenes):
+        _check_same_pixels([raw / scene.name for scene in scenes])
+    return patches
+
+
+def _check_same_pixels(scenes: list[Path]) -> None:
+    """Blocks are named by row and column: on one grid the same name is one ground."""
+    first, *others = (
+        json.loads((scene / "scene.json").read_text())["grid"] | {"warped": []}
+        for scene in scenes
+    )
+    for scene, grid in zip(scenes[1:], others, strict=True):
+        if grid != first:
+            raise ValueError(
+                f"download.folder.block_px must be 0 here: {scenes[0].name} and "
+                f"{scene.name} lie on other pixels ({first} and {grid}), so their "
+                "blocks do not show the same ground; or take a download.stac.bbox "
+                "inside one Sentinel-2 tile"
+            )
 
 
 def _as_json(query: Query) -> dict[str, Any]:
@@ -88,10 +110,10 @@ def _known(path: Path, query: Query) -> list[Path]:
 
 
 def _fetch(path: Path, query: Query) -> list[Path]:
-    pairs = find_pairs(query)
+    pairs, sign = find_pairs(query), signer(query.signing)
     scenes = []
     for number, pair in enumerate(pairs, start=1):
-        scenes.append(_fetch_pair(path, pair, query))
+        scenes.append(_fetch_pair(path, pair, query, sign))
         _LOG.info("scene %d of %d: %s", number, len(pairs), scenes[-1].name)
     done = {"query": _as_json(query), "scenes": [scene.name for scene in scenes]}
     part = path / f".{_RECORD}.part"
@@ -100,7 +122,7 @@ def _fetch(path: Path, query: Query) -> list[Path]:
     return scenes
 
 
-def _fetch_pair(path: Path, pair: Pair, query: Query) -> Path:
+def _fetch_pair(path: Path, pair: Pair, query: Query, sign: Sign) -> Path:
     # ids come from a server: no other folder than one in here
     name = pair.s2.item_id.replace("/", "_").lstrip(".") or "item"
     scene = path / name
@@ -123,7 +145,7 @@ def _fetch_pair(path: Path, pair: Pair, query: Query) -> Path:
             )
         return scene
     part = make_empty(path / f".{name}.part")
-    fetch_scene(pair, query.bbox, part)
+    fetch_scene(pair, query.bbox, part, sign)
     (part / _FACTS).write_text(json.dumps(wanted, indent=2) + "\n")
     part.rename(scene)
     return scene

@@ -35,10 +35,10 @@ except ImportError as error:
 BBox = tuple[float, float, float, float]
 """West, south, east, north in degrees."""
 
-_TIMEOUT_S = 60.0
-_TRIES = 3
+TIMEOUT_S = 60.0
+TRIES = 3
 _PAGE_ITEMS = 100
-_BUSY = (429, 502, 503, 504)
+BUSY = (429, 502, 503, 504)
 
 
 class CatalogueError(MissingRastersError):
@@ -113,12 +113,12 @@ def _items(
     url: str, collection: str, bbox: BBox, first: date, last: date
 ) -> Iterator[pystac.Item]:
     retry = Retry(
-        total=_TRIES, backoff_factor=1, status_forcelist=_BUSY, allowed_methods=None
+        total=TRIES, backoff_factor=1, status_forcelist=BUSY, allowed_methods=None
     )
     with warnings.catch_warnings():
         # so says every static catalogue
         warnings.simplefilter("ignore", NoConformsTo)
-        io = StacApiIO(timeout=_TIMEOUT_S, max_retries=retry)
+        io = StacApiIO(timeout=TIMEOUT_S, max_retries=retry)
         client = Client.open(url, stac_io=io)
     links = client.get_links("search")
     if not links:

@@ -17,6 +17,7 @@ from sentinel_fusion.data.stac.catalogue import (
     StacItem,
     read_items,
 )
+from sentinel_fusion.data.stac.signing import Signing
 
 _LOG = logging.getLogger(__name__)
 _TILE = re.compile(r"\d{1,2}[C-X][A-Z]{2}")
@@ -37,6 +38,7 @@ class Query:
         max_days: Longest time between optical and radar item.
         max_scenes: Most pairs to take; the clearest are.
         min_box_cover: Share of the box that an item's outline must cover, 0..1.
+        signing: Whose tokens open the files, "none" where they are open.
     """
 
     catalogue: str
@@ -48,6 +50,7 @@ class Query:
     max_days: float
     max_scenes: int
     min_box_cover: float
+    signing: Signing
 
     def days(self) -> tuple[date, date]:
         """First and last day.

@@ -22,6 +22,7 @@ from sentinel_fusion.data.grids import WGS84, Grid, grid_of, same_grid
 from sentinel_fusion.data.stac.assets import offset_tags, s1_assets, s2_assets
 from sentinel_fusion.data.stac.catalogue import BBox, CatalogueError
 from sentinel_fusion.data.stac.pairs import Pair
+from sentinel_fusion.data.stac.signing import Sign
 
 _GDAL = {
     # no listing of the remote folder for side files
@@ -35,7 +36,7 @@ _MARGIN_PX = 2
 """Neighbours that interpolation takes part of at the edge of the box."""
 
 
-def fetch_scene(pair: Pair, bbox: BBox, folder: Path) -> None:
+def fetch_scene(pair: Pair, bbox: BBox, folder: Path, sign: Sign) -> None:
     """Write what of a pair lies in a box, in the layout of the folder source.
 
     The blue band is cut along its own pixels and so gives the scene's grid; bands in
@@ -45,15 +46,20 @@ def fetch_scene(pair: Pair, bbox: BBox, folder: Path) -> None:
         pair: Optical and radar item.
         bbox: The box.
         folder: Existing folder, gets ``B01.tif`` .. ``B12.tif`` and ``s1.tif``.
+        sign: Makes addresses that can be opened.
     """
-    addresses, tags = s2_assets(pair.s2), offset_tags(pair.s2)
+    addresses, radar = (
+        {name: sign(address) for name, address in found.items()}
+        for found in (s2_assets(pair.s2), s1_assets(pair.s1))
+    )
+    tags = offset_tags(pair.s2)
     with rasterio.Env(**_GDAL):
         with _remote(addresses["B02"]) as blue:
             bounds = rasterio.warp.transform_bounds(WGS84, blue.crs, *bbox)
             ground = _grid(blue, _window(blue, bounds, margin_px=0))
         for name, address in addresses.items():
             _copy({name: address}, ground, folder / f"{name}.tif", S2_NODATA, tags)
-        _copy(s1_assets(pair.s1), ground, folder / "s1.tif", None, {})
+        _copy(radar, ground, folder / "s1.tif", None, {})
 
 
 def _copy(
@@ -162,10 +168,11 @@ def _remote(address: str) -> Iterator[rasterio.DatasetReader]:
         raise CatalogueError(
             f"{_clean(address)} cannot be read: "
             f"{str(error).replace(address, _clean(address))}; check the network and "
-            "run again. Where files must be signed or need a log-in (Planetary "
-            "Computer, Copernicus Data Space), name a catalogue of open files, or "
-            "give GDAL the access by its environment variables (GDAL_HTTP_HEADERS, "
-            "AWS_*), or fetch by hand and use source folder"
+            "run again. Where files must be signed set download.stac.signing; where "
+            "they need a log-in or are paid for (Copernicus Data Space, s3 addresses "
+            "of Earth Search), name a catalogue of open files, or give GDAL the access "
+            "by its environment variables (GDAL_HTTP_HEADERS, AWS_*), or fetch by hand "
+            "and use source folder"
         ) from error
 
 
