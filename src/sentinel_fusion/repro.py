@@ -62,9 +62,10 @@ def levels() -> list[Level]:
     return [
         Level(("check_arms",), ("download",), is_warm=False),
         Level((), ("tile",), is_warm=False),
-        Level(recipes, ("pretrain",), is_warm=True),
+        Level(("leakage",), recipes, is_warm=True),
+        Level((), ("pretrain",), is_warm=True),
         Level(
-            ("split", *recipes),
+            (),
             ("finetune", "data_report", "realism", "diagnose", *grid),
             is_warm=True,
         ),
