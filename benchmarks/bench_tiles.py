@@ -59,7 +59,7 @@ def main(argv: list[str]) -> Iterator[Row]:
     parser.add_argument("--patches", type=int, default=200)
     parser.add_argument("--memory", type=int, nargs=2, default=(100, 500))
     parser.add_argument("--listed", type=int, default=18_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
