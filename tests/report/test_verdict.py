@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 from tests.results import RUN
 
+from sentinel_fusion.report.curve_chart import NO_FLOORS
 from sentinel_fusion.report.verdict import verdicts
 
 NO_REFERENCE = pd.DataFrame(columns=["task", "arm", "mean"])
@@ -39,19 +40,38 @@ def _claims(*words: str) -> pd.DataFrame:
 def test_a_task_has_the_best_word_of_its_arms(
     words: tuple[str, ...], best: str
 ) -> None:
-    found = verdicts(RUN, _claims(*words), NO_REFERENCE)
+    found = verdicts(RUN, _claims(*words), NO_REFERENCE, NO_FLOORS)
     assert [verdict.word for verdict in found] == [best]
 
 
 def test_the_bar_is_named_first() -> None:
-    sentences = verdicts(RUN, _claims("holds"), REFERENCE)[0].sentences
+    sentences = verdicts(RUN, _claims("holds"), REFERENCE, NO_FLOORS)[0].sentences
     assert sentences[0] == (
         "The bar: late, fine-tuned with all labels, average accuracy (AA) 70.1 %."
     )
 
 
+@pytest.mark.parametrize(("score", "is_low"), [(0.71, True), (0.69, False)])
+def test_a_bar_that_random_features_pass_is_called_low(
+    score: float, is_low: bool
+) -> None:
+    floors = pd.DataFrame(
+        [("single_label", frac, "swin_late", score) for frac in RUN.label_fracs],
+        columns=NO_FLOORS.columns,
+    )
+    sentences = verdicts(RUN, _claims("holds"), REFERENCE, floors)[0].sentences
+    caution = (
+        f"The bar is low: swin_late frozen with random weights and as few labels has "
+        f"{100 * score:.1f} %. The paired comparisons say what pre-training adds to "
+        "that."
+    )
+    assert (caution in sentences) == is_low
+
+
 def test_an_arm_is_named_with_its_difference_and_interval() -> None:
-    sentences = verdicts(RUN, _claims("undecided"), NO_REFERENCE)[0].sentences
+    sentences = verdicts(RUN, _claims("undecided"), NO_REFERENCE, NO_FLOORS)[
+        0
+    ].sentences
     assert sentences == (
         "Undecided for 1 of 1: arm0, frozen encoder (+0.5 points, "
         "\N{MINUS SIGN}1.5 to +2.5).",
@@ -59,7 +79,9 @@ def test_an_arm_is_named_with_its_difference_and_interval() -> None:
 
 
 def test_arms_beyond_the_best_three_are_counted() -> None:
-    sentences = verdicts(RUN, _claims(*["holds"] * 5), NO_REFERENCE)[0].sentences
+    sentences = verdicts(RUN, _claims(*["holds"] * 5), NO_REFERENCE, NO_FLOORS)[
+        0
+    ].sentences
     assert sentences[0].startswith("Holds for 5 of 5: arm0, ")
     assert sentences[0].endswith("; and 2 more.")
     assert "arm3" not in sentences[0]
@@ -69,4 +91,4 @@ def test_an_unknown_verdict_is_refused() -> None:
     with pytest.raises(
         ValueError, match="one of holds, undecided, does not hold, got maybe"
     ):
-        verdicts(RUN, _claims("maybe"), NO_REFERENCE)
+        verdicts(RUN, _claims("maybe"), NO_REFERENCE, NO_FLOORS)

@@ -26,6 +26,8 @@ _ROOM = 1.5
 """Factor in labels left free beside the first and the last share of labels."""
 _MARGIN = 0.04
 """What is left free above and below the curves, as a share of their range."""
+NO_FLOORS = pd.DataFrame(columns=["task", "label_frac", "arm", "mean"])
+"""What ``floor_scores`` gives where there are no scores."""
 _FLOOR = "floor: best random frozen features"
 
 

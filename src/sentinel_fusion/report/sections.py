@@ -2,8 +2,10 @@
 
 from sentinel_fusion.report.blocks import Block, Section, gap
 from sentinel_fusion.report.curve_chart import (
+    NO_FLOORS,
     curve_charts,
     curve_points,
+    floor_scores,
     reference_scores,
 )
 from sentinel_fusion.report.difference_charts import (
@@ -66,7 +68,10 @@ def verdict_section(run: Run, results: Results) -> Section:
         section.blocks.append(gap("claims.json"))
     else:
         rows = claim_rows(claims)
-        section.blocks.extend(verdicts(run, rows, reference_scores(run, results)))
+        points = curve_points(run, results)
+        floors = floor_scores(run, points[0]) if points else NO_FLOORS
+        references = reference_scores(run, results)
+        section.blocks.extend(verdicts(run, rows, references, floors))
         section.blocks.append(claims_chart(run, rows))
         section.blocks.extend(claim_tables(run, rows))
     return section

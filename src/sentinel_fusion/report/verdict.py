@@ -13,13 +13,16 @@ _NAMED = 3
 """Arms that a sentence names before it counts the rest."""
 
 
-def verdicts(run: Run, claims: pd.DataFrame, references: pd.DataFrame) -> list[Verdict]:
+def verdicts(
+    run: Run, claims: pd.DataFrame, references: pd.DataFrame, floors: pd.DataFrame
+) -> list[Verdict]:
     """What came out of the claim, task by task.
 
     Args:
         run: Arms, tasks and data of the run.
         claims: As ``difference_charts.claim_rows`` gives them.
         references: "task", "arm" and "mean" of the best supervised arms.
+        floors: As ``curve_chart.floor_scores`` gives them.
 
     Returns:
         A verdict a task, with the best word that any arm has.
@@ -40,6 +43,7 @@ def verdicts(run: Run, claims: pd.DataFrame, references: pd.DataFrame) -> list[V
         sentences = (
             *_reference_sentence(run, str(task), reference),
             *(_sentence(rows, word) for word in WORDS if word in set(rows["verdict"])),
+            *_caution(run, reference, floors[floors["task"] == task]),
         )
         found.append(Verdict(str(task), word, sentences))
     return found
@@ -52,6 +56,21 @@ def _reference_sentence(run: Run, task: str, reference: pd.DataFrame) -> list[st
     _, title = run.headlines[task]
     score = number(best["mean"], ".1f", 100)
     return [f"The bar: {best['arm']}, fine-tuned with all labels, {title} {score} %."]
+
+
+def _caution(run: Run, reference: pd.DataFrame, floors: pd.DataFrame) -> list[str]:
+    """Where even random features pass the bar, to pass it proves no pre-training."""
+    floor = floors[floors["label_frac"] == run.claim.label_frac]
+    if reference.empty or floor.empty:
+        return []
+    best, bar = floor.iloc[0], reference.iloc[0]["mean"]
+    if best["mean"] < bar:
+        return []
+    score = number(best["mean"], ".1f", 100)
+    return [
+        f"The bar is low: {best['arm']} frozen with random weights and as few labels "
+        f"has {score} %. The paired comparisons say what pre-training adds to that."
+    ]
 
 
 def _sentence(rows: pd.DataFrame, word: str) -> str:
