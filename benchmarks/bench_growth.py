@@ -2,12 +2,14 @@
 
 Stores of small random tiles; the larger ones are above the size that is kept in memory,
 so that their tiles are read from the mapped shards. Seconds are the processor's, on one
-thread. Of scoring, what a few tiles take is subtracted first: some milliseconds
-whatever the size. ``--full`` goes to larger sizes, in some minutes.
+thread; of pre-training and scoring those of the fastest pass of each of some processes,
+which take turns from size to size. Of scoring, what a few tiles take is subtracted
+first: some milliseconds whatever the size.
+``--full`` goes to larger sizes, in some minutes.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench_tiles import write_patches
@@ -19,9 +21,11 @@ SIZES, FULL_SIZES = (1_000, 10_000), (1_000, 10_000, 50_000)
 SINGLE_LABEL_SIZES = (50_000, 200_000)
 FEW = {"single_label": 1_000, "segmentation": 100}
 """Task -> tiles whose time is subtracted."""
-READS = 3
+TURNS = 3
 PATCHES, FULL_PATCHES = (100, 400), (100, 400, 2_000)
 MOST = 1.1
+Measured = tuple[list[float], float]
+"""Seconds a tile of some passes, and peak memory in MiB."""
 _TILE = """
 import json, sys, time
 from pathlib import Path
@@ -72,7 +76,7 @@ data = PretrainData(
     augment=build_augment("none", None),
 )
 settings = PretrainSettings(
-    epochs=max(3, 8000 // tiles), batch_size=100, micro_batch=0, learning_rate=1e-3,
+    epochs=max(2, 8000 // tiles), batch_size=100, micro_batch=0, learning_rate=1e-3,
     weight_decay=0.0, warmup_steps=1, seed=0, precision="float32", compile="off")
 ends = []
 with PeakAnonymous() as peak:
@@ -144,11 +148,11 @@ def main(argv: list[str]) -> Iterator[Row]:
         folder = Path(name)
         yield from _tiling(folder, FULL_PATCHES if is_full else PATCHES)
         pool = random_tiles(64, TILE_PX)
-        runs = []
-        for tiles in sizes:
-            store = write_store(folder / f"store-{tiles}", pool, tiles)
-            runs.append(in_fresh_process(_PRETRAIN, str(store)))
-        yield from _rows("pre-training epoch", sizes, runs)
+        stores = {n: write_store(folder / f"store-{n}", pool, n) for n in sizes}
+        runs = _in_turn(
+            sizes, lambda tiles: in_fresh_process(_PRETRAIN, str(stores[tiles]))
+        )
+        yield from _rows("pre-training epoch", sizes, list(runs.values()))
         yield from _scoring("single_label", folder, SINGLE_LABEL_SIZES)
         yield from _scoring("segmentation", folder, sizes)
 
@@ -161,7 +165,17 @@ def _tiling(folder: Path, counts: tuple[int, ...]) -> list[Row]:
 
 def _scoring(task: str, folder: Path, sizes: tuple[int, ...]) -> list[Row]:
     few = FEW[task]
-    runs = {n: _score(task, folder / f"{task}-{n}", n) for n in (few, *sizes)}
+
+    def score(tiles: int) -> Measured:
+        predictions = folder / f"{task}-{tiles}"
+        found: Measured = in_fresh_process(
+            _EVALUATE, str(predictions), str(tiles), task
+        )
+        return found
+
+    for tiles in (few, *sizes):
+        score(tiles)  # writes what the others read
+    runs = _in_turn((few, *sizes), score)
     once = few * median(runs[few][0])
     further = [
         ([(tiles * s - once) / (tiles - few) for s in runs[tiles][0]], runs[tiles][1])
@@ -170,18 +184,24 @@ def _scoring(task: str, folder: Path, sizes: tuple[int, ...]) -> list[Row]:
     return _rows(f"scoring, {task}", sizes, further, note=_GROWING[task])
 
 
-def _score(task: str, predictions: Path, tiles: int) -> tuple[list[float], float]:
-    """Seconds a tile of the fastest pass of each process, and their peak memory."""
-    arguments = (str(predictions), str(tiles), task)
-    in_fresh_process(_EVALUATE, *arguments)  # writes what the others read
-    runs = [in_fresh_process(_EVALUATE, *arguments) for _ in range(READS)]
-    return [min(seconds) for seconds, _ in runs], max(mib for _, mib in runs)
+def _in_turn(
+    sizes: tuple[int, ...], run: Callable[[int], Measured]
+) -> dict[int, Measured]:
+    """Size -> the fastest pass of each turn, and the largest peak memory."""
+    seconds: dict[int, list[float]] = {size: [] for size in sizes}
+    peaks = dict.fromkeys(sizes, 0.0)
+    for _ in range(TURNS):
+        for size in sizes:
+            passes, mib = run(size)
+            seconds[size].append(min(passes))
+            peaks[size] = max(peaks[size], mib)
+    return {size: (seconds[size], peaks[size]) for size in sizes}
 
 
 def _rows(
     name: str,
     sizes: tuple[int, ...],
-    runs: list[tuple[list[float], float]],
+    runs: list[Measured],
     *,
     unit: str = "tile",
     note: str = "",

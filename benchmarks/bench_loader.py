@@ -1,8 +1,7 @@
 """Random 128 px samples of both sensors: ours, torchgeo, the published way.
 
-One process, one thread, files in the page cache; seconds are the processor's. The
-published way is that of the papers' code as it is described: rasters opened for every
-sample, values clipped, every crop divided by its own maximum, a DataLoader.
+One process, files in the page cache. On one thread seconds are the processor's; on all
+cores, which PyTorch uses where it is not told otherwise, they are the clock's.
 """
 
 import itertools
@@ -10,39 +9,33 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import numpy as np
-import rasterio
 import torch
+from loader_in_a_step import Case, share_of_a_step
 from loader_on_cuda import rows_on
+from loader_peers import CROP_PX, SLOW_BATCH, TILE_PX, peers_over
 from measure import Row, Work, has, interleave, median, missing, row, spread
-from rasterio.windows import Window as RasterWindow
 from stores import deflate, random_tiles, tiles_of, write_rasters, write_store
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from sentinel_fusion.bands import BANDS
 from sentinel_fusion.data import loader as loader_module
-from sentinel_fusion.data.augment import Window, build_augment
-from sentinel_fusion.data.loader import BatchLoader, TileStore, load_augmented
+from sentinel_fusion.data.augment import Window
+from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.data.scaling import Scaler
 from sentinel_fusion.data.shards import ShardReader
 from sentinel_fusion.data.tile_reader import TileReader
-from sentinel_fusion.train.arms import ArmConfig, build_method
 
 PLACES = 16
 TILES = 256
-TILE_PX = 256
-CROP_PX = 128
 BATCH = 32
-SLOW_BATCH = 8
 ROUNDS = 15
 COLD_ROUNDS = 5
 SLOW_ROUNDS = 5
@@ -51,64 +44,8 @@ CPU = torch.device("cpu")
 NUMBERS = CROP_PX**2 * sum(map(len, BANDS.values()))
 """Of a sample."""
 COPIED_BATCHES = 6
-
-
-@dataclass(frozen=True)
-class Case:
-    """A pre-training step whose loading is timed."""
-
-    architecture: str
-    width: int
-    size_px: int
-    batch: int
-    augment: str
-    steps: int
-
-
 SMALL = Case("resnet10t", 8, 32, 128, "none", 8)
 LARGE = Case("resnet18", 64, CROP_PX, BATCH, "d4_crop", 2)
-
-
-class PublishedWay(Dataset[dict[str, Tensor]]):
-    """Samples as the papers' code reads them, both sensors and no labels."""
-
-    def __init__(self, files: list[Path]) -> None:
-        """Take the optical files."""
-        self._files = files
-
-    def __len__(self) -> int:
-        """Number of patches."""
-        return len(self._files)
-
-    def __getitem__(self, number: int) -> dict[str, Tensor]:
-        """One sample."""
-        s2 = self._files[number]
-        s1 = Path(str(s2).replace("/s2_", "/s1_").replace("_s2_", "_s1_"))
-        top, left = np.random.default_rng().integers(0, TILE_PX - CROP_PX + 1, 2)
-        window = RasterWindow(int(left), int(top), CROP_PX, CROP_PX)
-        sample = {}
-        for name, file, low, high in (("s1", s1, -25, 0), ("s2", s2, 0, 10_000)):
-            with rasterio.open(file) as raster:
-                pixels = raster.read(window=window).astype(np.float32)
-            pixels = np.clip(pixels, low, high) - low
-            sample[name] = torch.from_numpy(pixels / max(float(pixels.max()), 1e-6))
-        return sample
-
-
-def _torchgeo(rasters: Path) -> Dataset[Any]:
-    from torchgeo.datasets import SEN12MS
-
-    def crop(sample: dict[str, Tensor]) -> dict[str, Tensor]:
-        top, left = torch.randint(TILE_PX - CROP_PX + 1, (2,)).tolist()
-        return {"image": sample["image"][:, top : top + CROP_PX, left : left + CROP_PX]}
-
-    dataset: Dataset[Any] = SEN12MS(str(rasters), transforms=crop)
-    return dataset
-
-
-def _endless(dataset: Dataset[Any]) -> Iterator[Any]:
-    while True:
-        yield from DataLoader(dataset, batch_size=SLOW_BATCH, shuffle=True)
 
 
 def _loader(store: TileStore) -> BatchLoader:
@@ -129,6 +66,7 @@ def main(argv: list[str]) -> Iterator[Row]:
     Yields:
         Result rows.
     """
+    cores = torch.get_num_threads()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         raw = Path(name) / "raw"
@@ -140,71 +78,131 @@ def main(argv: list[str]) -> Iterator[Row]:
         pool = random_tiles(64, SMALL.size_px)
         small = TileStore(write_store(Path(name) / "small", pool, 4 * TILES))
         for case in (SMALL, replace(SMALL, augment="d4")):
-            yield _share_of_a_step("tiles kept in memory", small, case)
+            yield share_of_a_step("tiles kept in memory", small, case)
         with mock.patch.object(loader_module, "RESIDENT_BYTES", 0):
             yield from _against_peers(store, rasters)
             yield from _ways_to_gather(store)
             yield from _cold(store)
-            yield _share_of_a_step("mapped tiles", store, LARGE)
+            yield share_of_a_step("mapped tiles", store, LARGE)
+            torch.set_num_threads(cores)
+            yield from _on_all_cores(store, rasters)
         if torch.cuda.is_available():
             yield from rows_on(torch.device("cuda"), store)
 
 
-def _against_peers(store: TileStore, rasters: dict[str, Path]) -> list[Row]:
+def _against_peers(store: TileStore, rasters: dict[str, Path]) -> Iterator[Row]:
+    """On one thread."""
+    load = _loading(store)
+    fast = interleave(
+        {"ours": load, "copy": _copying(np.float32)}, ROUNDS, time.process_time
+    )
+    share = median(fast["copy"]) / median(fast["ours"])
+    yield row(
+        "normalised 128 px batches",
+        BATCH / median(fast["ours"]),
+        "samples/s",
+        spread=spread(fast["ours"]),
+        limit=BATCH / median(fast["copy"]),
+        ratio_to_limit=share,
+        goal=">= 0.5 of limit",
+        met=share >= 0.5,
+        note="limit: copying the finished float32 batch once",
+    )
+    ours = BATCH / median(fast["ours"])
+    yield from _peer_rows("the same", ours, rasters, time.process_time)
+
+
+def _on_all_cores(store: TileStore, rasters: dict[str, Path]) -> Iterator[Row]:
+    """As a process runs that sets no number of threads."""
+    cores = torch.get_num_threads()
+    work = {"normalised": _loading(store), "stored integers of": _gathering(store)}
+    seconds = interleave(
+        {
+            (name, threads): partial(_on_threads, threads, run)
+            for name, run in work.items()
+            for threads in (1, cores)
+        },
+        2 * ROUNDS,
+    )
+    for name in work:
+        one, all_cores = seconds[name, 1], seconds[name, cores]
+        yield row(
+            f"{name} 128 px batches, {cores} threads",
+            BATCH / median(all_cores),
+            "samples/s",
+            spread=spread(all_cores),
+            peer=BATCH / median(one),
+            ratio_to_peer=median(one) / median(all_cores),
+            note="peer: one thread; seconds of the clock",
+        )
+    ours = BATCH / median(seconds["normalised", cores])
+    yield from _peer_rows(
+        f"normalised 128 px batches, {cores} threads",
+        ours,
+        {"deflate": rasters["deflate"]},
+        time.perf_counter,
+    )
+
+
+def _on_threads(threads: int, run: Work) -> None:
+    torch.set_num_threads(threads)
+    run()
+
+
+def _peer_rows(
+    name: str, ours: float, rasters: dict[str, Path], clock: Callable[[], float]
+) -> Iterator[Row]:
+    """Against each peer; ``ours`` in samples a second."""
+    peers = peers_over(rasters)
+    work = {key: partial(next, samples) for key, samples in peers.items()}
+    for (peer, files), seconds in interleave(work, SLOW_ROUNDS, clock).items():
+        least = GOALS[peer] if files == "deflate" else None
+        ratio = ours * median(seconds) / SLOW_BATCH
+        yield row(
+            f"{name}, peer: {peer}, {files} files",
+            ours,
+            "samples/s",
+            spread=spread(seconds),
+            peer=SLOW_BATCH / median(seconds),
+            ratio_to_peer=ratio,
+            goal=f">= {least} x peer" if least else "",
+            met=ratio >= least if least else None,
+            note="spread of the peer",
+        )
+    if not has("torchgeo"):
+        yield missing(f"{name}, peer: torchgeo", "torchgeo")
+
+
+def _loading(store: TileStore) -> Work:
     rng = np.random.default_rng(0)
     loader = _loader(store)
     for _ in loader.iterate(np.arange(TILES), BATCH):
         pass  # a first epoch, in which the system maps every page
-    fast = interleave(
-        {
-            "ours": lambda: loader.load(*_draw(rng)),
-            "copy": _copying(np.float32),
-        },
-        ROUNDS,
-        time.process_time,
-    )
-    peers = {}
-    for files, folder in rasters.items():
-        optical = sorted(folder.rglob("*_s2_*.tif"))
-        peers["published way", files] = _endless(PublishedWay(optical))
-        if has("torchgeo"):
-            peers["torchgeo", files] = _endless(_torchgeo(folder))
-    work = {key: partial(next, samples) for key, samples in peers.items()}
-    slow = interleave(work, SLOW_ROUNDS, time.process_time)
-    ours = BATCH / median(fast["ours"])
-    share = median(fast["copy"]) / median(fast["ours"])
-    rows = [
-        row(
-            "normalised 128 px batches",
-            ours,
-            "samples/s",
-            spread=spread(fast["ours"]),
-            limit=BATCH / median(fast["copy"]),
-            ratio_to_limit=share,
-            goal=">= 0.5 of limit",
-            met=share >= 0.5,
-            note="limit: copying the finished float32 batch once",
-        )
-    ]
-    for (peer, files), seconds in slow.items():
-        least = GOALS[peer] if files == "deflate" else None
-        ratio = ours * median(seconds) / SLOW_BATCH
-        rows.append(
-            row(
-                f"the same, peer: {peer}, {files} files",
-                ours,
-                "samples/s",
-                spread=spread(seconds),
-                peer=SLOW_BATCH / median(seconds),
-                ratio_to_peer=ratio,
-                goal=f">= {least} x peer" if least else "",
-                met=ratio >= least if least else None,
-                note="spread of the peer",
-            )
-        )
-    if not has("torchgeo"):
-        rows.append(missing("the same, peer: torchgeo", "torchgeo"))
-    return rows
+    return lambda: loader.load(*_draw(rng))
+
+
+def _gathering(store: TileStore) -> Work:
+    """Stored integers, as they are sent to a GPU."""
+    rng = np.random.default_rng(0)
+    readers = {
+        s: TileReader(s, store.shards[s], Scaler(s, store.normalisation, CPU))
+        for s in BANDS
+    }
+    rooms = _rooms()
+
+    def gather() -> None:
+        rows, window = _draw(rng)
+        for sensor, reader in readers.items():
+            reader.gather(rows, window, rooms[sensor])
+
+    return gather
+
+
+def _rooms() -> dict[str, Tensor]:
+    return {
+        s: torch.zeros(BATCH, CROP_PX, CROP_PX, len(BANDS[s]), dtype=torch.int16)
+        for s in BANDS
+    }
 
 
 def _copying(kind: type[np.generic]) -> Work:
@@ -218,25 +216,13 @@ def _copying(kind: type[np.generic]) -> Work:
 def _ways_to_gather(store: TileStore) -> list[Row]:
     """Stored integers of a batch, as they are sent to a GPU, in several ways."""
     rng = np.random.default_rng(0)
-    readers = {
-        s: TileReader(s, store.shards[s], Scaler(s, store.normalisation, CPU))
-        for s in BANDS
-    }
-    rooms = {
-        s: torch.zeros(BATCH, CROP_PX, CROP_PX, len(BANDS[s]), dtype=torch.int16)
-        for s in BANDS
-    }
+    rooms = _rooms()
     mapped = {
         sensor: torch.from_numpy(np.load(file, mmap_mode="c").view(np.int16))
         for sensor in BANDS
         for file in [store.folder / f"{sensor}-00000.npy"]
     }
     inside = min(map(len, mapped.values()))
-
-    def ours() -> None:
-        rows, window = _draw(rng)
-        for sensor, reader in readers.items():
-            reader.gather(rows, window, rooms[sensor])
 
     def index_select() -> None:
         rows, window = _draw(rng)
@@ -252,7 +238,7 @@ def _ways_to_gather(store: TileStore) -> list[Row]:
 
     seconds = interleave(
         {
-            "tile by tile": ours,
+            "tile by tile": _gathering(store),
             "torch.index_select": index_select,
             "numpy indexing": fancy,
             "copy": _copying(np.int16),
@@ -319,50 +305,3 @@ def _cold(store: TileStore) -> list[Row]:
             note="peer: the same files, each page read when it is touched",
         )
     ]
-
-
-def _share_of_a_step(name: str, store: TileStore, case: Case) -> Row:
-    """Share of loading and augmentation in pre-training steps."""
-    arm = ArmConfig(
-        method="dual_simclr",
-        method_options={
-            "projection_dim": 128,
-            "temperature": 0.07,
-            "negatives": "both",
-        },
-        loss="nt_xent",
-        encoder="resnet",
-        encoder_options={"architecture": case.architecture, "width": case.width},
-        inputs=("s1", "s2"),
-        bands={},
-        fusion="late",
-        size_px=case.size_px,
-        seed=0,
-    )
-    method = build_method(arm, store.normalisation).train()
-    optimizer = torch.optim.AdamW(method.parameters(), lr=1e-4, fused=True)
-    loader, augment = _loader(store), build_augment(case.augment, case.size_px)
-    generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
-    loading, steps = [], []
-    for number in range(case.steps + 1):
-        start = time.process_time()
-        rows = rng.integers(0, len(store), case.batch)
-        images = load_augmented(loader, rows, augment, generator)
-        loaded = time.process_time()
-        optimizer.zero_grad(set_to_none=True)
-        method.training_loss(images).backward()  # type: ignore[operator]
-        optimizer.step()
-        if number:
-            loading.append(loaded - start)
-            steps.append(time.process_time() - start)
-    share = median(loading) / median(steps)
-    return row(
-        f"loading and augmentation in a pre-training step, {name}",
-        100 * share,
-        "% of the step",
-        spread=spread(loading),
-        goal="< 5 %",
-        met=share < 0.05,
-        note=f"{case.architecture} of width {case.width}, {case.batch} pairs of "
-        f"{case.size_px} px, {case.augment}, float32",
-    )

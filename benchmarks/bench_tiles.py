@@ -56,7 +56,7 @@ def main(argv: list[str]) -> Iterator[Row]:
         Result rows.
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--patches", type=int, default=200)
+    parser.add_argument("--patches", type=int, default=150)
     parser.add_argument("--memory", type=int, nargs=2, default=(100, 500))
     parser.add_argument("--listed", type=int, default=18_000)
     parser.add_argument("--rounds", type=int, default=3)

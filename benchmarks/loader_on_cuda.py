@@ -1,8 +1,8 @@
 """Batches on a CUDA device, alone and in a step: resident tiles, and streamed ones.
 
 Seconds are the clock's, with the device waited for. Resident tiles are gathered and
-scaled on the device; streamed ones are gathered into pinned memory by one thread of the
-CPU, sent, and scaled there.
+scaled on the device; streamed ones are gathered into pinned memory by the threads
+of the CPU, sent, and scaled there.
 """
 
 from collections.abc import Callable, Iterator

@@ -17,16 +17,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).parents[1]
 Row = dict[str, Any]
 Work = Callable[[], object]
+Key = TypeVar("Key")
 
 
 def interleave(
-    work: dict[str, Work], rounds: int, clock: Callable[[], float] = time.perf_counter
-) -> dict[str, list[float]]:
+    work: dict[Key, Work], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[Key, list[float]]:
     """Time several ways of doing something in turn, so that they share the weather.
 
     Args:
@@ -37,7 +38,7 @@ def interleave(
     Returns:
         Name -> seconds of every counted run.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in work}
+    seconds: dict[Key, list[float]] = {name: [] for name in work}
     for number in range(rounds + 1):
         for name, run in work.items():
             start = clock()

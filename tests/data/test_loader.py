@@ -10,9 +10,11 @@ from sentinel_fusion.data import loader as loader_module
 from sentinel_fusion.data import tile_reader
 from sentinel_fusion.data.augment import Window, build_augment
 from sentinel_fusion.data.loader import BatchLoader, TileStore, load_augmented
+from sentinel_fusion.data.scaling import Scaler
 from sentinel_fusion.data.shards import ShardReader
 from sentinel_fusion.data.sources.folder import list_patches
 from sentinel_fusion.data.stats import Normalisation
+from sentinel_fusion.data.tile_reader import TileReader
 from sentinel_fusion.data.tiles import TileRules, write_tiles
 
 RULES = TileRules(
@@ -204,6 +206,34 @@ def test_tiles_scaled_together_are_those_scaled_one_by_one(
     monkeypatch.setattr(tile_reader, "CACHED_NUMBERS", 1)
     one_by_one = _loader(store, "s1", "s2").load(ALL)
     assert all(torch.equal(x, one_by_one[sensor]) for sensor, x in together.items())
+
+
+def test_long_lines_are_read_as_short_ones_are(
+    store: TileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = Window(top=3, left=5, size_px=8)
+    short = _loader(store, "s1", "s2").load(ALL, window)
+    monkeypatch.setattr(tile_reader, "SHORT_LINE", 0)
+    long = _loader(store, "s1", "s2").load(ALL, window)
+    assert all(torch.equal(x, long[sensor]) for sensor, x in short.items())
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 9])
+def test_threads_gather_the_stored_integers_in_order(
+    store: TileStore, threads: int
+) -> None:
+    device = torch.device("cpu")
+    reader = TileReader("s2", store.shards["s2"], Scaler("s2", NORMALISATION, device))
+    window, rows = Window(top=3, left=5, size_px=8), np.array([3, 0, 2, 2, 1])
+    found = torch.empty(5, 8, 8, 13, dtype=torch.int16)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        reader.gather(rows, window, found)
+    finally:
+        torch.set_num_threads(before)
+    expected = store.read("s2", rows)[:, 3:11, 5:13]
+    np.testing.assert_array_equal(found.numpy().view(np.uint16), expected)
 
 
 def test_a_store_says_which_tiles_are_complete(store: TileStore) -> None:

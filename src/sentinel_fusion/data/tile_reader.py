@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -17,6 +18,8 @@ from sentinel_fusion.data.shards import ShardReader
 
 CACHED_NUMBERS = 2**19
 """Numbers that are scaled at once, unless one image has more: 2 MiB."""
+SHORT_LINE = 1024
+"""Numbers of a line of pixels below which a few tiles become float32 at once."""
 Rows = Integer[np.ndarray, " tiles"]
 _Pixels = TypeVar("_Pixels", np.ndarray, Tensor)
 
@@ -40,6 +43,8 @@ class TileReader:
         self._scaler = scaler
         self._bands = len(BANDS[sensor])
         self._rooms = Rooms()
+        self._staged = torch.empty(0, dtype=torch.int16)
+        self._threads: ThreadPoolExecutor | None = None
         with warnings.catch_warnings():
             # torch warns of arrays that must not be written to; nothing here writes
             warnings.simplefilter("ignore", UserWarning)
@@ -61,30 +66,38 @@ class TileReader:
         size_px = window.size_px
         images = self._rooms.tensor(len(rows), size_px, size_px, self._bands)
         at_once = max(1, CACHED_NUMBERS // (size_px**2 * self._bands))
-        tiles = self._tiles(self._tensors, rows, window)
+        read = self._cast_few if size_px * self._bands < SHORT_LINE else self._cast_each
         # a few tiles at a time, so that they are scaled while they lie in the cache
         for start in range(0, len(rows), at_once):
             few = slice(start, start + at_once)
-            for image in images[few]:
-                image.copy_(next(tiles))
+            read(rows[few], window, images[few])
             self._scaler.scale_(images[few], is_complete=bool(is_complete[few].all()))
         return images
 
     def gather(
         self, rows: Rows, window: Window, into: Int16[Tensor, "tiles rows cols bands"]
     ) -> None:
-        """Copy stored integers.
+        """Copy stored integers, with as many threads as torch uses.
 
         Args:
             rows: Tile positions.
             window: Part of every tile.
             into: Gets their bits, in the order of ``rows``.
         """
-        # numpy copies rows that lie apart faster than torch does
-        room = into.numpy().view(self.shards.dtype)
-        tiles = self._tiles(self.shards.shards, rows, window)
-        for image, tile in zip(room, tiles, strict=True):
-            image[...] = tile
+        threads = min(torch.get_num_threads(), len(rows))
+        if threads < 2:
+            self._copy(rows, window, into)
+            return
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(torch.get_num_threads(), "gather")
+        copies = [
+            self._threads.submit(self._copy, some, window, part)
+            for some, part in zip(
+                np.array_split(rows, threads), into.tensor_split(threads), strict=True
+            )
+        ]
+        for copy in copies:
+            copy.result()
 
     def send(
         self, rows: Rows, window: Window, device: torch.device
@@ -136,6 +149,26 @@ class TileReader:
         images = sent.view(self._tensors[0].dtype).to(torch.float32)
         self._scaler.scale_(images, is_complete=is_complete)
         return images
+
+    def _cast_each(self, rows: Rows, window: Window, images: Tensor) -> None:
+        for image, tile in zip(
+            images, self._tiles(self._tensors, rows, window), strict=True
+        ):
+            image.copy_(tile)
+
+    def _cast_few(self, rows: Rows, window: Window, images: Tensor) -> None:
+        if self._staged.numel() < images.numel():
+            self._staged = torch.empty(images.numel(), dtype=torch.int16)
+        staged = self._staged[: images.numel()].view(images.shape)
+        self._copy(rows, window, staged)
+        images.copy_(staged.view(self._tensors[0].dtype))
+
+    def _copy(self, rows: Rows, window: Window, into: Tensor) -> None:
+        # numpy copies rows that lie apart faster than torch does
+        room = into.numpy().view(self.shards.dtype)
+        tiles = self._tiles(self.shards.shards, rows, window)
+        for image, tile in zip(room, tiles, strict=True):
+            image[...] = tile
 
     def _tiles(
         self, shards: Sequence[_Pixels], rows: Rows, window: Window
