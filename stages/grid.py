@@ -12,7 +12,7 @@ from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.folders import SHARED_FEATURES, SIDE_FOLDER
 from sentinel_fusion.params import Params, load_params
-from sentinel_fusion.sections import Finetune
+from sentinel_fusion.sections.training import Finetune
 from sentinel_fusion.train.arms import build_decoder
 from sentinel_fusion.train.cell import CellSettings, cell_cost, run_cell
 from sentinel_fusion.train.cell_files import input_contents, read_data, write_results
