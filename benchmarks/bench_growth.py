@@ -55,7 +55,7 @@ from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.device import prepare_process
 from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
 from sentinel_fusion.train.pretrain_data import PretrainData
-from sentinel_fusion.train.ranks import OneRank
+from sentinel_fusion.train.one_rank import OneRank
 folder, out = Path(sys.argv[1]), sys.argv[2]
 cpu = torch.device("cpu")
 prepare_process(1, cpu)

@@ -9,11 +9,7 @@ import pandas as pd
 
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.params import Params, load_params
-from sentinel_fusion.report.curves import (
-    SCORE_TITLES,
-    draw_label_efficiency,
-    save_figure,
-)
+from sentinel_fusion.report.curves import SCORE_TITLES, draw_label_efficiency
 from sentinel_fusion.report.efficiency import (
     Report,
     curve,
@@ -23,6 +19,7 @@ from sentinel_fusion.report.efficiency import (
     plot_rows,
     report_task,
 )
+from sentinel_fusion.report.figure_files import save_figure
 from sentinel_fusion.report.published import reference_marks
 from stages.arm_roles import from_scratch, pretrained, twins
 

@@ -11,7 +11,7 @@ from sentinel_fusion.folders import make_empty
 from sentinel_fusion.metrics.cell_quality import COLUMNS, Row, cell_rows, measure
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.report.calibration import draw_places, draw_reliability
-from sentinel_fusion.report.curves import save_figure
+from sentinel_fusion.report.figure_files import save_figure
 from stages.cells import Cell
 from stages.scored_cells import read_members, scored_cells
 

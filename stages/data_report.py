@@ -15,7 +15,6 @@ from sentinel_fusion.folders import make_empty
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.report.band_ranges import draw_band_ranges
 from sentinel_fusion.report.contact_sheet import draw_contact_sheet, random_tiles
-from sentinel_fusion.report.curves import save_figure
 from sentinel_fusion.report.data_report import (
     describe_places,
     draw_classes,
@@ -23,6 +22,7 @@ from sentinel_fusion.report.data_report import (
     draw_rejected,
     summarise_data,
 )
+from sentinel_fusion.report.figure_files import save_figure
 from sentinel_fusion.report.footprint_map import draw_footprints, locate_places
 
 _LOG = logging.getLogger(__name__)

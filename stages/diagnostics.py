@@ -9,8 +9,8 @@ import pandas as pd
 
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.params import Params, load_params
-from sentinel_fusion.report.curves import save_figure
 from sentinel_fusion.report.diagnostics import draw_diagnostics
+from sentinel_fusion.report.figure_files import save_figure
 
 _LOG = logging.getLogger(__name__)
 _RUNS = Path("runs/diagnostics")

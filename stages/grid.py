@@ -12,10 +12,11 @@ from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.folders import SHARED_FEATURES, SIDE_FOLDER
 from sentinel_fusion.params import Params, load_params
-from sentinel_fusion.sections import Finetune
+from sentinel_fusion.sections.training import Finetune
 from sentinel_fusion.train.arms import build_decoder
-from sentinel_fusion.train.cell import CellSettings, cell_cost, run_cell
+from sentinel_fusion.train.cell import cell_cost, run_cell
 from sentinel_fusion.train.cell_files import input_contents, read_data, write_results
+from sentinel_fusion.train.cell_inputs import CellSettings
 from sentinel_fusion.train.checkpoint import Checkpoints, loaded_code, work_key
 from sentinel_fusion.train.cost import Stopwatch, write_cost
 from sentinel_fusion.train.device import pick_device, prepare_process

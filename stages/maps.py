@@ -13,8 +13,8 @@ from sentinel_fusion.data.shards import ShardReader
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.metrics.segmentation import from_predictions
 from sentinel_fusion.params import Params, load_params
-from sentinel_fusion.report.curves import save_figure
 from sentinel_fusion.report.efficiency import USE_TITLES
+from sentinel_fusion.report.figure_files import save_figure
 from sentinel_fusion.report.maps import choose_tiles, draw_maps
 from stages.cells import GRID, cell_folder
 

@@ -17,7 +17,7 @@ from sentinel_fusion.metrics.place_measures import (
 )
 from sentinel_fusion.metrics.realism import compare_places, summarise_realism
 from sentinel_fusion.params import Params, load_params
-from sentinel_fusion.report.curves import save_figure
+from sentinel_fusion.report.figure_files import save_figure
 from sentinel_fusion.report.realism import (
     draw_correlations,
     draw_histograms,

@@ -18,7 +18,8 @@ LAYERS = (
 )
 CHOSEN_BY_PARAMS = ("methods", "losses", "models", "tasks", "metrics", "data/sources")
 READERS_OF_PARAMS = {
-    ROOT / "src" / PACKAGE / f"{name}.py" for name in ("faults", "params", "sections")
+    *(ROOT / "src" / PACKAGE / f"{name}.py" for name in ("faults", "params")),
+    *(ROOT / "src" / PACKAGE / "sections").glob("*.py"),
 }
 METHOD_PARTS = {
     ROOT / "src" / PACKAGE / part

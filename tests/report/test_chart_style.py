@@ -1,7 +1,7 @@
 import pytest
 
 from sentinel_fusion.report.chart_style import arm_styles, config, contrast
-from sentinel_fusion.report.curves import ARM_COLOURS
+from sentinel_fusion.report.looks import ARM_COLOURS
 
 ARMS = [f"arm{i}" for i in range(len(ARM_COLOURS))]
 STYLES = arm_styles([*ARMS, "vgg_arm1", "swin_arm1"], frozenset({"arm0"}))

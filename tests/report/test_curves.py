@@ -1,5 +1,4 @@
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,12 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 
-from sentinel_fusion.report.curves import (
-    FLOOR,
-    arm_looks,
-    draw_label_efficiency,
-    save_figure,
-)
+from sentinel_fusion.report.curves import FLOOR, draw_label_efficiency
 
 ARMS = (
     *("s1", "s2", "early", "late", "dual_simclr", "s2_rgb", "simclr_rgb", "simclr"),
@@ -147,29 +141,6 @@ def test_an_arm_looks_the_same_whatever_others_are_drawn() -> None:
     assert alone.get_marker() == beside.get_marker()
 
 
-def test_every_arm_has_a_look_of_its_own() -> None:
-    looks = arm_looks(ARMS)
-    assert tuple(looks) == ARMS
-    assert len(set(looks.values())) == len(ARMS)
-
-
-def test_a_family_shares_colour_and_marker_with_its_plain_arm() -> None:
-    looks = arm_looks(ARMS)
-    swin, plain = looks["swin_dual_simclr"], looks["dual_simclr"]
-    assert (swin.colour, swin.marker) == (plain.colour, plain.marker)
-    assert (swin.family, plain.family) == ("swin", "")
-
-
-def test_a_family_without_its_plain_arm_stands_for_itself() -> None:
-    assert arm_looks(("s1", "swin_late"))["swin_late"].family == ""
-
-
-def test_an_arm_missing_from_the_list_is_refused() -> None:
-    other = SUMMARY.assign(arm="croma")
-    with pytest.raises(ValueError, match="must list every arm drawn, got no croma"):
-        _draw(other)
-
-
 def test_published_marks_stand_in_the_panel_of_their_use() -> None:
     tuned, frozen = _draw(published=PUBLISHED).axes
     assert [len(_marks(panel)) for panel in (tuned, frozen)] == [2, 1]
@@ -219,11 +190,3 @@ def test_all_arms_fit_into_the_figure() -> None:
 
 def test_the_caption_says_which_data() -> None:
     assert [text.get_text() for text in _draw().texts] == ["synthetic"]
-
-
-@pytest.mark.parametrize("suffix", ["svg", "png"])
-def test_the_same_scores_give_the_same_bytes(tmp_path: Path, suffix: str) -> None:
-    for name in ("first", "second"):
-        save_figure(_draw(published=PUBLISHED), tmp_path, name)
-    first, second = ((tmp_path / f"{n}.{suffix}") for n in ("first", "second"))
-    assert first.read_bytes() == second.read_bytes()

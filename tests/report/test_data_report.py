@@ -12,7 +12,6 @@ from matplotlib.patches import Rectangle, StepPatch
 
 from sentinel_fusion.bands import BANDS
 from sentinel_fusion.classes import CLASS_COLOURS, CLASS_NAMES, IGNORE_INDEX
-from sentinel_fusion.report.curves import save_figure
 from sentinel_fusion.report.data_report import (
     class_counts,
     describe_places,
@@ -21,6 +20,7 @@ from sentinel_fusion.report.data_report import (
     draw_rejected,
     summarise_data,
 )
+from sentinel_fusion.report.figure_files import save_figure
 
 NONE_UNREADABLE = {"s1_unreadable": 0, "s2_unreadable": 0, "label_unreadable": 0}
 REASONS = {"s1_invalid": 3, "s2_invalid": 0, "patch_smaller_than_tile": 1}

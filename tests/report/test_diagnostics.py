@@ -4,8 +4,8 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sentinel_fusion.report.curves import arm_looks
 from sentinel_fusion.report.diagnostics import draw_diagnostics
+from sentinel_fusion.report.looks import arm_looks
 
 ARMS = ["late", "dual_simclr", "simclr"]
 METRICS = (

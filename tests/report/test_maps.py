@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from sentinel_fusion.bands import S1_NAN, S2_BANDS
 from sentinel_fusion.classes import CLASS_COLOURS, CLASS_NAMES, IGNORE_INDEX
-from sentinel_fusion.report.curves import save_figure
+from sentinel_fusion.report.figure_files import save_figure
 from sentinel_fusion.report.maps import (
     choose_tiles,
     draw_maps,

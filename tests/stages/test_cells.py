@@ -4,7 +4,7 @@ import pytest
 from stages.cells import Cell, cell_folder, cells, prune
 
 from sentinel_fusion.params import Params, load_params
-from sentinel_fusion.sections import Grid
+from sentinel_fusion.sections.training import Grid
 
 LIVE = Path(__file__).parents[2] / "params.yaml"
 

@@ -12,7 +12,7 @@ from sentinel_fusion.data.patches import read_manifest
 from sentinel_fusion.data.sources import folder
 from sentinel_fusion.data.stac.catalogue import CatalogueError
 from sentinel_fusion.params import load_params
-from sentinel_fusion.sections import Source
+from sentinel_fusion.sections.sources import Source
 
 LIVE = Path(__file__).parents[2] / "params.yaml"
 MANIFEST = Path("data/raw/labelled/patches.csv")

@@ -6,7 +6,7 @@ from stages.scored_cells import read_members, scored_cells
 
 from sentinel_fusion.data.predictions import PredictionWriter
 from sentinel_fusion.params import Params, load_params
-from sentinel_fusion.sections import Grid
+from sentinel_fusion.sections.training import Grid
 
 LIVE = Path(__file__).parents[2] / "params.yaml"
 

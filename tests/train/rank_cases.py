@@ -1,4 +1,4 @@
-"""Work that several ranks do together; ``test_ranks`` compares it with one rank's.
+"""Work that several ranks do together; ``test_many_ranks`` compares it with one rank's.
 
 Started by torchrun: ``rank_cases.py FOLDER``, where FOLDER has a store in ``tiles``.
 """
@@ -22,9 +22,10 @@ from sentinel_fusion.losses import nt_xent
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.gradient_cache import cached_backward
+from sentinel_fusion.train.one_rank import OneRank
 from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
 from sentinel_fusion.train.pretrain_data import PretrainData
-from sentinel_fusion.train.ranks import OneRank, join_ranks
+from sentinel_fusion.train.ranks import join_ranks
 from sentinel_fusion.train.watch import Curve, project_tiles
 
 CPU = torch.device("cpu")

@@ -1,47 +1,21 @@
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
+from tests.train.cell_cases import QUICK, SETTINGS, TEST, TRAIN, VAL, labelled_tiles
 
-from sentinel_fusion.data.augment import build_augment
-from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
+from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.metrics.segmentation import from_predictions
 from sentinel_fusion.tasks import multi_label, segmentation, single_label
-from sentinel_fusion.train import cell
-from sentinel_fusion.train import fit as fit_module
-from sentinel_fusion.train.arms import ArmConfig, build_decoder, build_encoder
-from sentinel_fusion.train.cell import (
-    CellData,
-    CellPart,
-    CellSettings,
-    CellTask,
-    cell_cost,
-    run_cell,
-)
+from sentinel_fusion.train.arms import ArmConfig, build_encoder
+from sentinel_fusion.train.cell import CellPart, cell_cost, run_cell
+from sentinel_fusion.train.cell_inputs import CellData, CellSettings, CellTask
 from sentinel_fusion.train.checkpoint import Checkpoints
-from sentinel_fusion.train.fit import FitSettings
 
-TRAIN, VAL, TEST = (np.arange(start, 48, 3) for start in range(3))
-SETTINGS = CellSettings(
-    label_frac=0.5,
-    learning_rates=(0.01, 0.001),
-    fit=FitSettings(
-        steps=6, batch_size=8, weight_decay=0.0, eval_every=3, warmup_frac=0.1
-    ),
-    augment=build_augment("d4", None),
-    precision="float32",
-    decoder=partial(build_decoder, "unet", {"width": 4}),
-)
-QUICK = replace(
-    SETTINGS, learning_rates=(0.01,), fit=replace(SETTINGS.fit, steps=2, eval_every=1)
-)
 RUNS = [("finetuned", 7), ("finetuned", 8), ("frozen", 7), ("frozen", 8)]
 PROBABILITIES = [f"p{code}" for code in range(8)]
 TASKS: list[ModuleType] = [single_label, multi_label, segmentation]
@@ -49,8 +23,7 @@ TASKS: list[ModuleType] = [single_label, multi_label, segmentation]
 
 @pytest.fixture(scope="module")
 def data(store: TileStore, loader: BatchLoader) -> CellData:
-    orders = {7: TRAIN, 8: TRAIN[::-1].copy()}
-    return CellData(loader, single_label.targets(store), VAL, TEST, orders, orders)
+    return labelled_tiles(store, loader)
 
 
 def _of_task(data: CellData, task: ModuleType, store: TileStore) -> CellData:
@@ -119,26 +92,6 @@ def test_a_part_has_tiles_of_one_use_seed_and_split(results: list[CellPart]) -> 
     for part, run in zip(results, runs, strict=True):
         named = part.predictions[["use", "seed", "split"]]
         assert named.drop_duplicates().to_numpy().tolist() == [list(run)]
-
-
-def test_parts_of_few_tiles_are_predicted_as_one_of_all(
-    arm: ArmConfig,
-    data: CellData,
-    results: list[CellPart],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    few = 5
-    _run(arm, data, tmp_path)
-    for module in (cell, fit_module):
-        monkeypatch.setattr(module, "TILES_A_PASS", few)
-    monkeypatch.setattr(cell, "PART_BYTES", 1)
-    parts = _run(arm, data, tmp_path)  # with the fits of before
-    assert max(len(part.predictions) for part in parts) == few
-    ours, theirs = _predictions(parts), _predictions(results)
-    assert np.allclose(ours[PROBABILITIES], theirs[PROBABILITIES], atol=1e-5)
-    rest = [name for name in theirs if name not in PROBABILITIES]
-    assert ours[rest].equals(theirs[rest])
 
 
 def test_every_use_and_seed_predicts_every_test_tile_once(
@@ -241,30 +194,6 @@ def test_the_encoder_is_left_unchanged(
     given = _of_task(data, task, store)
     list(run_cell(encoder, task, given, QUICK, checkpoints, shared))
     assert all((w == before[name]).all() for name, w in encoder.state_dict().items())
-
-
-def test_an_interrupted_cell_takes_finished_fits_from_the_checkpoints(
-    arm: ArmConfig, data: CellData, tmp_path: Path
-) -> None:
-    first = _run(arm, data, tmp_path)
-
-    def never_called(images: Batch, generator: torch.Generator) -> Batch:
-        raise AssertionError
-
-    never = replace(SETTINGS, augment=never_called)
-    again = _run(arm, data, tmp_path, never)
-    assert _predictions(again).equals(_predictions(first))
-
-
-def test_cells_of_an_encoder_share_its_frozen_features(
-    arm: ArmConfig, data: CellData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _run(arm, data, tmp_path)
-    other = replace(SETTINGS, label_frac=1.0)
-    alone = _run(arm, data, tmp_path / "alone", other)
-    monkeypatch.delattr(cell, "frozen_features")
-    shutil.rmtree(tmp_path / "cell")
-    assert _predictions(_run(arm, data, tmp_path, other)).equals(_predictions(alone))
 
 
 def test_a_cell_runs_on_several_targets_a_tile(

@@ -15,9 +15,9 @@ from sentinel_fusion.train import pretrain as pretrain_module
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.late_check import LateCheck
+from sentinel_fusion.train.one_rank import OneRank
 from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
 from sentinel_fusion.train.pretrain_data import PretrainData
-from sentinel_fusion.train.ranks import OneRank
 from sentinel_fusion.train.watch import Curve
 
 SETTINGS = PretrainSettings(

@@ -5,8 +5,8 @@ from tests.builders import write_labelled_store
 
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import TileStore
+from sentinel_fusion.train.one_rank import OneRank
 from sentinel_fusion.train.pretrain_data import PretrainData, open_data
-from sentinel_fusion.train.ranks import OneRank
 
 
 @pytest.fixture(scope="module")

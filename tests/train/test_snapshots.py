@@ -10,9 +10,9 @@ from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import BatchLoader
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
+from sentinel_fusion.train.one_rank import OneRank
 from sentinel_fusion.train.pretrain import Observer, PretrainSettings, pretrain
 from sentinel_fusion.train.pretrain_data import PretrainData
-from sentinel_fusion.train.ranks import OneRank
 from sentinel_fusion.train.snapshots import (
     Snapshots,
     list_snapshots,

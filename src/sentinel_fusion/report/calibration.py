@@ -11,8 +11,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from sentinel_fusion.report.captions import wrap_caption
-from sentinel_fusion.report.curves import ArmLook, drawn_looks, marker_style
 from sentinel_fusion.report.efficiency import USE_TITLES
+from sentinel_fusion.report.looks import ArmLook, drawn_looks, marker_style
 
 _GREY = "#666666"
 _LARGEST_MARK = 60

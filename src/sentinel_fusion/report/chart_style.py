@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from sentinel_fusion.report.curves import arm_looks
+from sentinel_fusion.report.looks import arm_looks
 
 _SURFACE = ("#ffffff", "#171b21")
 _INK = ("#1d232b", "#e4e7eb")

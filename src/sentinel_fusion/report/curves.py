@@ -4,11 +4,8 @@ Source: ISPRS Annals V-3-2022, 705, figure of average accuracy against label sha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -23,14 +20,8 @@ from scipy.optimize import isotonic_regression
 
 from sentinel_fusion.report.captions import wrap_caption
 from sentinel_fusion.report.efficiency import USE_TITLES
+from sentinel_fusion.report.looks import MARKERS, ArmLook, drawn_looks, line_style
 
-ARM_COLOURS = (
-    *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#000000"),
-    *("#8c510a", "#5e3c99", "#8a8a00"),
-)
-"""Okabe and Ito's palette, told apart with every common colour blindness, then three
-darker ones for figures with more arms than it has colours."""
-_MARKERS = "osD^vPX<>ph"  # one more than the colours: pairs repeat after 110 arms
 _PUBLISHED_GREY = "#666666"
 _FLOOR_GREY = "#e4e4e4"
 FLOOR = "up to random features"
@@ -45,104 +36,6 @@ SCORE_TITLES = {
 _LABEL_SIZE = 6.5
 _LABEL_GAP = 0.042
 """Least distance between labels of published marks, as a share of a panel's height."""
-
-
-@dataclass(frozen=True)
-class _Family:
-    fill: str
-    is_hollow: bool
-    line_width: float
-    dashes: tuple[float, ...]
-
-
-_FAMILIES = {
-    "": _Family("full", False, 1.6, (3.5, 1.5)),
-    "vgg": _Family("left", False, 1.2, (5, 1.5, 1, 1.5)),
-    "swin": _Family("full", True, 1.0, (3, 2)),
-}
-"""Encoder families that stand in front of another arm's name, and the plain arms."""
-
-
-@dataclass(frozen=True)
-class ArmLook:
-    """How an arm is drawn in every figure.
-
-    Args:
-        colour: Hex colour, shared by the arms that differ by encoder family only.
-        marker: Matplotlib's letter, shared likewise.
-        family: Encoder family, which sets marker fill, line width and dashes.
-    """
-
-    colour: str
-    marker: str
-    family: str
-
-
-def arm_looks(arms: Sequence[str]) -> dict[str, ArmLook]:
-    """The look of each arm, from its place among all arms.
-
-    An arm named after another with a known family in front ("swin_late" beside
-    "late") takes that arm's colour and marker with the family's fill and line.
-
-    Args:
-        arms: All arms of the project, in a fixed order; a figure may show fewer.
-
-    Returns:
-        Arm -> look, in the order of ``arms``.
-    """
-    split = {arm: _split_family(arm, arms) for arm in arms}
-    roles = list(dict.fromkeys(role for _, role in split.values()))
-    looks = {}
-    for arm, (family, role) in split.items():
-        number = roles.index(role)
-        colour = ARM_COLOURS[number % len(ARM_COLOURS)]
-        marker = _MARKERS[number % len(_MARKERS)]
-        looks[arm] = ArmLook(colour, marker, family)
-    return looks
-
-
-def drawn_looks(rows: pd.DataFrame, arms: Sequence[str]) -> dict[str, ArmLook]:
-    """The looks of the arms that have a row.
-
-    Args:
-        rows: What is drawn; has a column "arm".
-        arms: All arms of the project.
-
-    Returns:
-        Arm -> look, in the order of ``arms``.
-
-    Raises:
-        ValueError: If an arm that is drawn is not among ``arms``.
-    """
-    drawn = set(rows["arm"])
-    unknown = sorted(drawn - set(arms))
-    if unknown:
-        raise ValueError(f"arms must list every arm drawn, got no {', '.join(unknown)}")
-    return {arm: look for arm, look in arm_looks(arms).items() if arm in drawn}
-
-
-def marker_style(look: ArmLook) -> dict[str, Any]:
-    """An arm's colour and marker as Matplotlib takes them.
-
-    Args:
-        look: Look of the arm.
-
-    Returns:
-        Arguments of a line.
-    """
-    family = _FAMILIES[look.family]
-    return {
-        "color": look.colour,
-        "marker": look.marker,
-        "fillstyle": family.fill,
-        "markerfacecolor": "white" if family.is_hollow else look.colour,
-        "markerfacecoloralt": "white",
-    }
-
-
-def _split_family(arm: str, arms: Sequence[str]) -> tuple[str, str]:
-    family, _, role = arm.partition("_")
-    return (family, role) if family in _FAMILIES and role in arms else ("", arm)
 
 
 def draw_label_efficiency(
@@ -204,7 +97,7 @@ def draw_label_efficiency(
 
 def _handles(looks: dict[str, ArmLook], trained_arms: set[str]) -> list[Artist]:
     return [
-        Line2D([], [], label=arm, **_line_style(arm, look, trained_arms))
+        Line2D([], [], label=arm, **line_style(look, is_trained=arm in trained_arms))
         for arm, look in looks.items()
     ]
 
@@ -225,22 +118,12 @@ def _numbered(published: pd.DataFrame) -> pd.DataFrame:
     return published.assign(number=systems.ngroup())
 
 
-def _line_style(arm: str, look: ArmLook, trained_arms: set[str]) -> dict[str, Any]:
-    family = _FAMILIES[look.family]
-    return {
-        **marker_style(look),
-        "linestyle": "-" if arm in trained_arms else (0, family.dashes),
-        "linewidth": family.line_width,
-        "markersize": 5.5,
-    }
-
-
 def _mark_style(number: int) -> dict[str, Any]:
     return {
         "color": _PUBLISHED_GREY,
         "linestyle": ":",
         "linewidth": 0.7,
-        "marker": _MARKERS[number % len(_MARKERS)],
+        "marker": MARKERS[number % len(MARKERS)],
         "markersize": 4.5,
         "markerfacecolor": "none",
         "markeredgewidth": 0.8,
@@ -262,7 +145,7 @@ def _draw_lines(
             label=arm,
             elinewidth=0.8,
             capsize=2,
-            **_line_style(arm, look, trained_arms),
+            **line_style(look, is_trained=arm in trained_arms),
         )
     percents = sorted(100 * summary["label_frac"].unique())
     panel.set_xscale("log")
@@ -311,17 +194,3 @@ def _spread(heights: Float[np.ndarray, " labels"]) -> Float[np.ndarray, " labels
     steps = _LABEL_GAP * np.arange(len(heights))
     free = isotonic_regression(heights - steps).x  # least squares with gaps kept
     return np.asarray(np.clip(free, 0, 1 - steps[-1]) + steps)
-
-
-def save_figure(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as SVG and PNG, the same bytes for the same content.
-
-    Args:
-        figure: Any figure.
-        folder: Existing folder.
-        name: File name without suffix.
-    """
-    # element ids are drawn at random without a salt
-    with mpl.rc_context({"svg.hashsalt": "sentinel-fusion"}):
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-        figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})

@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from sentinel_fusion.report.captions import wrap_caption
-from sentinel_fusion.report.curves import ArmLook, drawn_looks, marker_style
+from sentinel_fusion.report.looks import ArmLook, drawn_looks, marker_style
 
 _COLUMNS = 4
 _PANEL_IN = (2.75, 2.3)

@@ -10,7 +10,8 @@ from jaxtyping import Integer
 from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.data.predictions import PredictionWriter
 from sentinel_fusion.folders import make_empty
-from sentinel_fusion.train.cell import CellData, CellPart, CellTask
+from sentinel_fusion.train.cell import CellPart
+from sentinel_fusion.train.cell_inputs import CellData, CellTask
 
 SPLIT_FILES = ("tiles.parquet", "label_order.parquet")
 """What the split stage writes: split of every tile, label order of every seed."""

@@ -21,9 +21,9 @@ from sentinel_fusion.train.cost import forward_gflops
 from sentinel_fusion.train.device import autocast, compile_networks
 from sentinel_fusion.train.gradient_cache import cached_backward
 from sentinel_fusion.train.late_check import LateCheck
+from sentinel_fusion.train.one_rank import OneRank
 from sentinel_fusion.train.optim import cosine_schedule
 from sentinel_fusion.train.pretrain_data import PretrainData
-from sentinel_fusion.train.ranks import OneRank
 from sentinel_fusion.train.watch import Curve, watch
 
 _LOG = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from jaxtyping import Integer
 from sentinel_fusion.data.augment import Augment
 from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.data.splits import choose_tiles
-from sentinel_fusion.train.ranks import OneRank
+from sentinel_fusion.train.one_rank import OneRank
 
 
 @dataclass(frozen=True)

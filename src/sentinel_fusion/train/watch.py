@@ -13,7 +13,7 @@ from sentinel_fusion.metrics.collapse import is_collapsed, spread
 from sentinel_fusion.metrics.effective_rank import effective_rank
 from sentinel_fusion.metrics.retrieval import retrieve
 from sentinel_fusion.train.device import autocast
-from sentinel_fusion.train.ranks import OneRank
+from sentinel_fusion.train.one_rank import OneRank
 
 _LOG = logging.getLogger(__name__)
 Curve = list[dict[str, float]]

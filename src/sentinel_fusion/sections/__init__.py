@@ -1,0 +1,1 @@
+"""Sections of params.yaml as frozen models, and what holds between them."""
