@@ -65,8 +65,9 @@ class Evidence:
             self._val.append(self._metrics.reduce(tiles.probability, tiles.wanted))
             return
         codes, places = pd.factorize(tiles.places)
-        for code, place in enumerate(places):
-            here = codes == code
+        by_place = np.argsort(codes, kind="stable")
+        ends = np.cumsum(np.bincount(codes))[:-1]
+        for place, here in zip(places, np.split(by_place, ends), strict=True):
             found = self._metrics.reduce(tiles.probability[here], tiles.wanted[here])
             self._test.setdefault(place, []).append(found)
 
