@@ -19,10 +19,11 @@ from sentinel_fusion.train.batches import Rows, in_turn
 from sentinel_fusion.train.checkpoint import Checkpoints, State
 from sentinel_fusion.train.cost import forward_gflops
 from sentinel_fusion.train.device import autocast, compile_networks
-from sentinel_fusion.train.gradient_cache import cached_backward
+from sentinel_fusion.train.gradient_cache import PairMethod, cached_backward
 from sentinel_fusion.train.late_check import LateCheck
 from sentinel_fusion.train.one_rank import OneRank
 from sentinel_fusion.train.optim import cosine_schedule
+from sentinel_fusion.train.passes import TILES_A_PASS
 from sentinel_fusion.train.pretrain_data import PretrainData
 from sentinel_fusion.train.watch import Curve, watch
 
@@ -165,7 +166,6 @@ def pretrain(
                     method,
                     data.loader,
                     data.val_rows,
-                    batch_size=settings.batch_size,
                     precision=settings.precision,
                     ranks=ranks,
                 ),
@@ -182,24 +182,42 @@ def pretrain(
     return curve
 
 
-def training_gflops(method: nn.Module, data: PretrainData, batch_size: int) -> float:
+def training_gflops(
+    method: nn.Module, data: PretrainData, settings: PretrainSettings, ranks: OneRank
+) -> float:
     """Arithmetic of the forward pass of a training step, a tile.
 
+    The networks see no more tiles than in training, and few enough for a pass without
+    gradients; their vectors, repeated, stand for a step's where the loss is counted.
+
     Args:
-        method: Method with ``training_loss``, before it trains; left in evaluation
-            mode, so that its statistics stay as they are.
+        method: Method before it trains; left in evaluation mode, so that its statistics
+            stay as they are.
         data: Tiles of the step.
-        batch_size: Tiles of a process; the loss compares them all with each other.
+        settings: Batch size and micro-batch.
+        ranks: Processes that share the step; each compares its own tiles with all.
 
     Returns:
         Floating-point operations / 1e9.
     """
     method.eval()
-    rows = data.train_rows[:batch_size]
+    batch_size = min(settings.batch_size, len(data.train_rows))
+    own = batch_size // ranks.part.of
+    seen = min(own, settings.micro_batch or own, TILES_A_PASS)
     generator = torch.Generator().manual_seed(0)
-    images = load_augmented(data.loader, rows, data.augment, generator)
-    total = forward_gflops(lambda: method.training_loss(images))  # type: ignore[operator]
-    return round(total / len(rows), 6)
+    images = load_augmented(
+        data.loader, data.train_rows[:seen], data.augment, generator
+    )
+    if not isinstance(method, PairMethod):
+        total = forward_gflops(lambda: method.training_loss(images))  # type: ignore[operator]
+        return round(total / seen, 6)
+    pairs: list[tuple[Tensor, Tensor]] = []
+    networks = forward_gflops(lambda: pairs.append(method.encode_pairs(images)))
+    repeated = torch.arange(batch_size) % seen
+    first, second = (x[repeated] for x in pairs[0])
+    rows = None if own == batch_size else slice(own)
+    loss = forward_gflops(lambda: method.pair_loss(first, second, rows))
+    return round(networks / seen + loss / own, 6)
 
 
 def _plan(
