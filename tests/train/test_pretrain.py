@@ -375,3 +375,11 @@ class LossAlone(nn.Module):
 
 def test_of_a_method_without_pairs_the_loss_is_counted(data: PretrainData) -> None:
     assert _gflops(LossAlone(), data, batch_size=4) == round(2 * 2 * 3 / 1e9, 6)
+
+
+def test_a_batch_that_ranks_cannot_share_is_refused_before_it_is_counted(
+    arm: ArmConfig, data: PretrainData
+) -> None:
+    many = OneRank(ONE.device, Part(0, 32))
+    with pytest.raises(ValueError, match=r"multiple of the number of processes 32"):
+        _gflops(_build(arm), data, batch_size=16, ranks=many)

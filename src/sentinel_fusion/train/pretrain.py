@@ -4,7 +4,7 @@ It reads the same for one process and for many: ``ranks`` is where they differ.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, runtime_checkable
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from sentinel_fusion.data.loader import Batch, load_augmented
+from sentinel_fusion.data.loader import Batch
 from sentinel_fusion.train.batches import Rows, in_turn
 from sentinel_fusion.train.checkpoint import Checkpoints, State
 from sentinel_fusion.train.cost import forward_gflops
@@ -143,7 +143,12 @@ def pretrain(
             for batch in order[: steps_an_epoch * batch_size].reshape(-1, batch_size)
         ]
         losses: list[Tensor] = []
-        for rows, images in _loaded(data, batches, generator, ranks.device):
+        for rows, images in in_turn(
+            partial(data.load, generator=generator),
+            batches,
+            ranks.device,
+            ahead=data.loader.is_streamed,
+        ):
             optimizer.zero_grad(set_to_none=True)
             loss = _backward(method, images, settings, ranks, in_parts=in_parts)
             check.add(
@@ -201,13 +206,11 @@ def training_gflops(
         Floating-point operations / 1e9.
     """
     method.eval()
-    batch_size = min(settings.batch_size, len(data.train_rows))
+    batch_size = _tiles_a_step(settings, data, ranks)
     own = batch_size // ranks.part.of
     seen = min(own, settings.micro_batch or own, TILES_A_PASS)
     generator = torch.Generator().manual_seed(0)
-    images = load_augmented(
-        data.loader, data.train_rows[:seen], data.augment, generator
-    )
+    images = data.load(data.train_rows[:seen], generator=generator)
     if not isinstance(method, PairMethod):
         total = forward_gflops(lambda: method.training_loss(images))  # type: ignore[operator]
         return round(total / seen, 6)
@@ -220,18 +223,25 @@ def training_gflops(
     return round(networks / seen + loss / own, 6)
 
 
-def _plan(
+def _tiles_a_step(
     settings: PretrainSettings, data: PretrainData, ranks: OneRank
-) -> tuple[int, int]:
-    """Tiles of a step, over all ranks, and steps of an epoch."""
-    tiles = len(data.train_rows)
-    batch_size = min(settings.batch_size, tiles)
+) -> int:
+    """Tiles of a step, over all ranks."""
+    batch_size = min(settings.batch_size, len(data.train_rows))
     if batch_size % ranks.part.of:
         raise ValueError(
             "pretrain.batch_size, or the number of training tiles where it is smaller, "
             f"must be a multiple of the number of processes {ranks.part.of}, got "
             f"{batch_size}"
         )
+    return batch_size
+
+
+def _plan(
+    settings: PretrainSettings, data: PretrainData, ranks: OneRank
+) -> tuple[int, int]:
+    """Tiles of a step, over all ranks, and steps of an epoch."""
+    tiles, batch_size = len(data.train_rows), _tiles_a_step(settings, data, ranks)
     steps_an_epoch, left_out = divmod(tiles, batch_size)
     if ranks.is_first:
         _LOG.info(
@@ -243,20 +253,6 @@ def _plan(
             ranks.part.of,
         )
     return batch_size, steps_an_epoch
-
-
-def _loaded(
-    data: PretrainData,
-    batches: Sequence[Rows],
-    generator: torch.Generator,
-    device: torch.device,
-) -> Iterator[tuple[Rows, Batch]]:
-    """Rows and augmented images of every batch."""
-
-    def load(rows: Rows) -> Batch:
-        return load_augmented(data.loader, rows, data.augment, generator)
-
-    return in_turn(load, batches, device, ahead=data.loader.is_streamed)
 
 
 def _backward(

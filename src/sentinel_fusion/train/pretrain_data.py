@@ -4,10 +4,11 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Integer
 
 from sentinel_fusion.data.augment import Augment
-from sentinel_fusion.data.loader import BatchLoader, TileStore
+from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore, load_augmented
 from sentinel_fusion.data.splits import choose_tiles
 from sentinel_fusion.train.one_rank import OneRank
 
@@ -31,6 +32,20 @@ class PretrainData:
     val_rows: Integer[np.ndarray, " val"]
     tile_ids: np.ndarray
     augment: Augment
+
+    def load(
+        self, rows: Integer[np.ndarray, " tiles"], *, generator: torch.Generator
+    ) -> Batch:
+        """Augmented images of some tiles.
+
+        Args:
+            rows: Tile positions in the store.
+            generator: Source of the augmentation.
+
+        Returns:
+            Sensor -> images, a row a tile.
+        """
+        return load_augmented(self.loader, rows, self.augment, generator)
 
 
 def choose_rows(
