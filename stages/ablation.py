@@ -21,7 +21,7 @@ from sentinel_fusion.report.efficiency import (
 )
 from sentinel_fusion.report.figure_files import save_figure
 from sentinel_fusion.report.published import reference_marks
-from stages.arm_roles import from_scratch, pretrained, twins
+from stages.arm_roles import pretrained, twins
 
 _LOG = logging.getLogger(__name__)
 _METRICS = Path("metrics")
@@ -34,6 +34,7 @@ def main() -> None:
     scores = pd.read_csv(_METRICS / "scores.csv")
     make_empty(_FIGURES)
     intervals = pd.read_csv(_METRICS / "intervals.csv")
+    savings = pd.read_csv(_METRICS / "label_saving.csv")
     trained = {*pretrained(params), *params.ensembles}
     report: Report = {}
     summaries, tables = [], []
@@ -41,9 +42,7 @@ def main() -> None:
         metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
         metric, title = metrics.HEADLINE_METRIC, metrics.HEADLINE_TITLE
         summary = curve(scores, intervals, task, metric)
-        report[task] = report_task(
-            summary, metric, from_scratch(params), pretrained(params)
-        )
+        report[task] = report_task(summary, metric, savings[savings["task"] == task])
         summaries.append(summary)
         tables.append(f"{task}, {title} in %\n\n{markdown_table(summary)}")
         margin = margins(summary, twins(params))

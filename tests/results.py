@@ -142,14 +142,12 @@ def _tables(run: Run) -> dict[str, pd.DataFrame]:
 
 
 def _records(run: Run) -> dict[str, object]:
-    scores = _scores(run)
-    baselines = set(run.arms) - run.pretrained
+    scores, savings = _scores(run), _savings(run)
     report = {
         task: report_task(
             summarise(scores[scores["task"] == task], metric),
             metric,
-            baselines,
-            set(run.pretrained),
+            savings[savings["task"] == task],
         )
         for task, (metric, _) in run.headlines.items()
     }

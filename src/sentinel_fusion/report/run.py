@@ -20,6 +20,13 @@ class Claim:
     reference_frac: float
     confidence: float
 
+    @property
+    def reference_labels(self) -> str:
+        """What the best supervised arm has, such as "all labels"."""
+        if self.reference_frac == 1:
+            return "all labels"
+        return f"{percent(self.reference_frac)} of the labels"
+
 
 @dataclass(frozen=True)
 class Run:

@@ -55,7 +55,10 @@ def _reference_sentence(run: Run, task: str, reference: pd.DataFrame) -> list[st
     best = reference.iloc[0]
     _, title = run.headlines[task]
     score = number(best["mean"], ".1f", 100)
-    return [f"The bar: {best['arm']}, fine-tuned with all labels, {title} {score} %."]
+    return [
+        f"The bar: {best['arm']}, fine-tuned with {run.claim.reference_labels}, "
+        f"{title} {score} %."
+    ]
 
 
 def _caution(run: Run, reference: pd.DataFrame, floors: pd.DataFrame) -> list[str]:
