@@ -21,7 +21,7 @@ from sentinel_fusion.report.efficiency import (
 )
 from sentinel_fusion.report.figure_files import save_figure
 from sentinel_fusion.report.published import reference_marks
-from stages.arm_roles import pretrained, twins
+from stages.arm_roles import twins, with_pretraining
 
 _LOG = logging.getLogger(__name__)
 _METRICS = Path("metrics")
@@ -35,7 +35,6 @@ def main() -> None:
     make_empty(_FIGURES)
     intervals = pd.read_csv(_METRICS / "intervals.csv")
     savings = pd.read_csv(_METRICS / "label_saving.csv")
-    trained = {*pretrained(params), *params.ensembles}
     report: Report = {}
     summaries, tables = [], []
     for task in params.grid.arms:
@@ -59,7 +58,7 @@ def main() -> None:
                 score = SCORE_TITLES.get(other, other)
                 _draw(rows, marks, score, f"{task}_{other}", params)
     (_METRICS / "ablation.json").write_text(json.dumps(report, indent=2) + "\n")
-    points = plot_rows(pd.concat(summaries), trained)
+    points = plot_rows(pd.concat(summaries), with_pretraining(params))
     text = json.dumps(points, indent=1) + "\n"
     (_METRICS / "label_efficiency.json").write_text(text)
     (_METRICS / "label_efficiency.md").write_text("\n".join(tables))
@@ -79,7 +78,7 @@ def _draw(
         arms=[*params.arms, *params.ensembles],
         score_name=title,
         caption=_caption(params),
-        trained_arms={*pretrained(params), *params.ensembles},
+        trained_arms=with_pretraining(params),
         published=marks,
     )
     save_figure(figure, _FIGURES, f"label_efficiency_{name}")

@@ -25,8 +25,12 @@ _TASK = "segmentation"
 
 
 def main() -> None:
-    """Write ``maps.svg`` and ``maps.png``."""
+    """Write ``maps.svg`` and ``maps.png``, or nothing where no arms are to be shown."""
     params = load_params()
+    if not params.maps.arms:
+        make_empty(_OUT)
+        _LOG.info("no maps: maps.arms is []")
+        return
     split = pd.read_parquet("data/splits/tiles.parquet", columns=["split"])["split"]
     test = np.flatnonzero(split == "test")
     fractions = [f"fraction_{name}" for name in CLASS_NAMES]

@@ -15,6 +15,7 @@ from sentinel_fusion.report.provenance import (
 )
 from sentinel_fusion.report.results import Results
 from sentinel_fusion.report.run import Claim, Run
+from stages.arm_roles import with_pretraining
 
 _LOG = logging.getLogger(__name__)
 _OUT = Path("report/index.html")
@@ -55,7 +56,6 @@ def _describe(params: Params) -> Run:
     modules = {
         t: importlib.import_module(f"sentinel_fusion.metrics.{t}") for t in tasks
     }
-    trained = {name for name, arm in params.arms.items() if arm.loss != "none"}
     sources = {role: source.source for role, source in params.sources}
     cautions = {
         _GENERATED: "synthetic" in sources.values(),
@@ -63,7 +63,7 @@ def _describe(params: Params) -> Run:
     }
     return Run(
         arms=(*params.arms, *params.ensembles),
-        pretrained=frozenset(trained | set(params.ensembles)),
+        pretrained=frozenset(with_pretraining(params)),
         headlines={
             task: (module.HEADLINE_METRIC, module.HEADLINE_TITLE)
             for task, module in modules.items()

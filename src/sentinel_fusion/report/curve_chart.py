@@ -128,8 +128,8 @@ def curve_charts(
             f"Score against the share of labels; {spread}. Solid: pre-trained; dashed: "
             "from scratch; hollow: another encoder family. Dotted line: the best "
             f"supervised arm with {run.claim.reference_labels}. Grey: the best random "
-            "frozen features, the floor. Arms stand side by side, at the same shares of "
-            "labels."
+            "frozen features, the floor. Arms stand side by side, at the same shares "
+            "of labels."
         ),
     )
 
