@@ -182,8 +182,8 @@ pytestmark = pytest.mark.usefixtures("in_repository")
             id="export of an arm that is not pre-trained",
         ),
         pytest.param(
-            {"grid.arms.segmentation": [], "maps.arms": ["late", "early"]},
-            r"maps\.arms must be \[\] where grid\.arms\.segmentation is .*, got late, early",
+            {"grid.arms.segmentation": [], "maps.arms": ["late"]},
+            r"maps\.arms must be \[\] where grid\.arms\.segmentation is .*, got late",
             id="maps without segmentation",
         ),
     ],
