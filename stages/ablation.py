@@ -1,6 +1,5 @@
 """Draw the label-fraction curve and say how many labels each arm needs."""
 
-import importlib
 import json
 import logging
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from sentinel_fusion.folders import make_empty
+from sentinel_fusion.metrics.task_metrics import metrics_of
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.report.curves import SCORE_TITLES, draw_label_efficiency
 from sentinel_fusion.report.efficiency import (
@@ -38,7 +38,7 @@ def main() -> None:
     report: Report = {}
     summaries, tables = [], []
     for task in params.grid.arms:
-        metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
+        metrics = metrics_of(task)
         metric, title = metrics.HEADLINE_METRIC, metrics.HEADLINE_TITLE
         summary = curve(scores, intervals, task, metric)
         report[task] = report_task(summary, metric, savings[savings["task"] == task])

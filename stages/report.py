@@ -1,10 +1,10 @@
 """Write the report of a run as one page that works without a network."""
 
-import importlib
 import json
 import logging
 from pathlib import Path
 
+from sentinel_fusion.metrics.task_metrics import metrics_of
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.report.page import render_page
 from sentinel_fusion.report.provenance import (
@@ -52,10 +52,6 @@ def main() -> None:
 
 
 def _describe(params: Params) -> Run:
-    tasks = params.grid.arms
-    modules = {
-        t: importlib.import_module(f"sentinel_fusion.metrics.{t}") for t in tasks
-    }
     sources = {role: source.source for role, source in params.sources}
     cautions = {
         _GENERATED: "synthetic" in sources.values(),
@@ -65,8 +61,8 @@ def _describe(params: Params) -> Run:
         arms=(*params.arms, *params.ensembles),
         pretrained=frozenset(with_pretraining(params)),
         headlines={
-            task: (module.HEADLINE_METRIC, module.HEADLINE_TITLE)
-            for task, module in modules.items()
+            task: (metrics_of(task).HEADLINE_METRIC, metrics_of(task).HEADLINE_TITLE)
+            for task in params.grid.arms
         },
         sources=sources,
         split=params.split.describe(),

@@ -24,6 +24,7 @@ from sentinel_fusion.metrics.likeliest import likeliest
 HEADLINE_METRIC = "miou"
 """The score of the label-fraction curve."""
 HEADLINE_TITLE = "mean IoU"
+HAS_ONE_CLASS = True
 chance_counts = by_chance
 """Counts as of predictions as frequent that know nothing about the pixels."""
 Counts = Int64[np.ndarray, "classes classes"]

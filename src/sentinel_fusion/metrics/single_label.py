@@ -20,6 +20,8 @@ from sentinel_fusion.metrics.classification import (
 HEADLINE_METRIC = "aa"
 """The score of the label-fraction curve."""
 HEADLINE_TITLE = "average accuracy (AA)"
+HAS_ONE_CLASS = True
+LEVELS = 1
 chance_counts = by_chance
 """Counts as of predictions as frequent that know nothing about the tiles."""
 Counts = Int64[np.ndarray, "classes classes"]
