@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from sentinel_fusion.classes import CLASS_NAMES
 from sentinel_fusion.report.efficiency import report_task, summarise
-from sentinel_fusion.report.run import USES, Claim, Run
+from sentinel_fusion.report.run import Claim, Run
+from sentinel_fusion.uses import USES
 
 RUN = Run(
     arms=("late", "dual_simclr", "swin_late", "ensemble"),

@@ -17,7 +17,8 @@ from sentinel_fusion.report.charts import (
 )
 from sentinel_fusion.report.efficiency import USE_TITLES
 from sentinel_fusion.report.results import Results
-from sentinel_fusion.report.run import USES, Run
+from sentinel_fusion.report.run import Run
+from sentinel_fusion.uses import USES
 
 _KEYS = ["task", "use", "label_frac"]
 _DODGE = 1.03

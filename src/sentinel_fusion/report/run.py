@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-USES = ("finetuned", "frozen")
-
 
 @dataclass(frozen=True)
 class Claim:

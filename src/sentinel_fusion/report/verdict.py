@@ -2,12 +2,13 @@
 
 import pandas as pd
 
+from sentinel_fusion.metrics.claims import FAILS, HOLDS, UNDECIDED
 from sentinel_fusion.report.blocks import Verdict
 from sentinel_fusion.report.efficiency import USE_TITLES
 from sentinel_fusion.report.page_tables import number
 from sentinel_fusion.report.run import Run
 
-WORDS = ("holds", "undecided", "does not hold")
+WORDS = (HOLDS, UNDECIDED, FAILS)
 """Verdicts, the best first."""
 _NAMED = 3
 """Arms that a sentence names before it counts the rest."""

@@ -14,7 +14,6 @@ from sentinel_fusion.data.loader import Batch, BatchLoader
 from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.train.device import autocast
 
-USES = ("finetuned", "frozen")
 Rows = Integer[np.ndarray, " tiles"]
 _LABEL = "label"
 
