@@ -11,6 +11,8 @@ from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
 HEADLINE_METRIC = "macro_f1"
 """The score of the label-fraction curve."""
 HEADLINE_TITLE = "macro F1"
+HAS_ONE_CLASS = False
+LEVELS = 1
 THRESHOLDS = np.linspace(0.05, 0.95, 19)
 """Candidates for the probability from which a class is called present."""
 Probability = Float[np.ndarray, "tiles classes"]

@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int64, Real, UInt8
 
-from sentinel_fusion.classes import CLASS_NAMES, IGNORE_INDEX, NUM_CLASSES
+from sentinel_fusion.classes import IGNORE_INDEX, NUM_CLASSES
 from sentinel_fusion.metrics.classification import (
     add_up,
     average_accuracy,
     by_chance,
     class_accuracies,
+    class_scores,
     confusion_matrix,
+    confusion_scores,
     hits,
     overall_accuracy,
     stack_places,
@@ -24,6 +26,7 @@ from sentinel_fusion.metrics.likeliest import likeliest
 HEADLINE_METRIC = "miou"
 """The score of the label-fraction curve."""
 HEADLINE_TITLE = "mean IoU"
+HAS_ONE_CLASS = True
 chance_counts = by_chance
 """Counts as of predictions as frequent that know nothing about the pixels."""
 Counts = Int64[np.ndarray, "classes classes"]
@@ -154,21 +157,12 @@ def score(test: Counts, val: Counts) -> dict[str, float]:
         confusion matrix as "confusion_<true>_<predicted>" pixel counts above 0.
     """
     _require_labels(test)
-    iou = class_iou(test)
-    scores = {name: float(value) for name, value in count_scores(test).items()}
-    for prefix, values in (("iou", iou), ("accuracy", class_accuracies(test))):
-        scores |= {
-            f"{prefix}_{name}": float(value)
-            for name, value in zip(CLASS_NAMES, values, strict=True)
-            if np.isfinite(value)
-        }
-    for name, row in zip(CLASS_NAMES, test, strict=True):
-        scores |= {
-            f"confusion_{name}_{other}": float(count)
-            for other, count in zip(CLASS_NAMES, row, strict=True)
-            if count
-        }
-    return scores
+    return {
+        **{name: float(value) for name, value in count_scores(test).items()},
+        **class_scores("iou", class_iou(test)),
+        **class_scores("accuracy", class_accuracies(test)),
+        **confusion_scores(test),
+    }
 
 
 def prediction_columns(
