@@ -22,7 +22,7 @@ def main(role: str) -> None:
     Args:
         role: "pretrain" or "labelled".
     """
-    params = load_params()
+    params = load_params(paths_must_exist=True)
     source = getattr(params.sources, role)
     settings = getattr(params.download, source.source).model_dump()
     if source.source == "stac":

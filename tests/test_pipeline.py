@@ -237,6 +237,15 @@ def test_who_shows_the_protocol_tracks_all_that_describes_it(name: str) -> None:
     assert parts <= set(DAG[name]["params"])
 
 
+def test_only_who_reads_rasters_wants_them_to_exist() -> None:
+    wanting = {
+        file.stem
+        for file in (ROOT / "stages").glob("*.py")
+        if "paths_must_exist=True" in file.read_text()
+    }
+    assert wanting == {"check_params", "download"}
+
+
 @pytest.mark.parametrize("file", sorted((ROOT / "stages").glob("[!_]*.py")), ids=str)
 def test_a_stage_script_is_thin(file: Path) -> None:
     code = [

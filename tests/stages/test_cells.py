@@ -16,7 +16,7 @@ def params() -> Params:
         label_fracs=(0.1, 1.0),
         arms={"single_label": ("late",), "segmentation": ("late", "early")},
     )
-    live = load_params(LIVE, paths_must_exist=False)
+    live = load_params(LIVE)
     return live.model_copy(update={"grid": grid})
 
 

@@ -19,7 +19,7 @@ Project = Callable[..., tuple[Tensor, Tensor]]
 @pytest.fixture(scope="module")
 def params() -> Params:
     """The live params with one arm, which the grid does not have."""
-    live = load_params(ROOT / "params.yaml", paths_must_exist=False)
+    live = load_params(ROOT / "params.yaml")
     grid = live.grid.model_copy(update={"arms": {}})
     headline = live.finetune.model_copy(update={"arm": ARM, "task": "single_label"})
     changes = {"arms": {ARM: live.arms[ARM]}, "grid": grid, "finetune": headline}

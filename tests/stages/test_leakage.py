@@ -87,7 +87,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.params = load_params(LIVE, paths_must_exist=False)
+        self.params = load_params(LIVE)
 
     def check(self) -> Numbers:
         """Run the stage; its numbers."""
