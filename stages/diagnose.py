@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sentinel_fusion.data.left_out import kept_rows
+from sentinel_fusion.data.left_out import LEFT_OUT, kept_rows
 from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.data.splits import choose_tiles
 from sentinel_fusion.folders import make_empty
@@ -40,7 +40,7 @@ def main(arm: str) -> None:
     encoder, config, normalisation = load_encoder(_PRETRAINED / arm)
     stores = [TileStore(Path("data/tiles") / role) for role in ("pretrain", "labelled")]
     loaders = [BatchLoader(s, config.inputs, normalisation, device) for s in stores]
-    kept = kept_rows(len(stores[0]))
+    kept = kept_rows(LEFT_OUT, len(stores[0]))
     index = stores[0].index(["place_id"]).iloc[kept]
     rows = kept[choose_tiles(index, section.val_frac, params.seed)[1]]
     watched = Watched(loaders[0], rows, section.batch_size, params.precision)
