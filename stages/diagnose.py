@@ -10,7 +10,6 @@ import pandas as pd
 
 from sentinel_fusion.data.left_out import LEFT_OUT, kept_rows
 from sentinel_fusion.data.loader import BatchLoader, TileStore
-from sentinel_fusion.data.splits import choose_tiles
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.metrics.collapse import is_collapsed
 from sentinel_fusion.params import Params, load_params
@@ -18,6 +17,7 @@ from sentinel_fusion.train.arms import build_method
 from sentinel_fusion.train.device import pick_device, prepare_process
 from sentinel_fusion.train.diagnose import Measures, Probe, Watched, diagnose
 from sentinel_fusion.train.encoder_files import load_encoder
+from sentinel_fusion.train.pretrain_data import choose_rows
 from sentinel_fusion.train.snapshots import list_snapshots, load_snapshot
 
 _LOG = logging.getLogger(__name__)
@@ -40,10 +40,14 @@ def main(arm: str) -> None:
     encoder, config, normalisation = load_encoder(_PRETRAINED / arm)
     stores = [TileStore(Path("data/tiles") / role) for role in ("pretrain", "labelled")]
     loaders = [BatchLoader(s, config.inputs, normalisation, device) for s in stores]
-    kept = kept_rows(LEFT_OUT, len(stores[0]))
-    index = stores[0].index(["place_id"]).iloc[kept]
-    rows = kept[choose_tiles(index, section.val_frac, params.seed)[1]]
-    watched = Watched(loaders[0], rows, section.batch_size, params.precision)
+    _, rows, _ = choose_rows(
+        stores[0],
+        kept_rows(LEFT_OUT, len(stores[0])),
+        val_frac=section.val_frac,
+        watched_tiles=section.watched_tiles,
+        seed=params.seed,
+    )
+    watched = Watched(loaders[0], rows, params.precision)
     probe = _probe(stores[1], loaders[1], params)
     method = build_method(config, normalisation).to(device)
     epochs = {0: diagnose(method, watched, probe)}

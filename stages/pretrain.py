@@ -66,10 +66,10 @@ def main(name: str) -> None:
             ranks,
             build_augment(section.augment, section.crop_px, ranks.part),
             val_frac=section.val_frac,
+            watched_tiles=section.watched_tiles,
             seed=params.seed,
         )
-        tiles = settings.batch_size // ranks.part.of
-        cost = {"gflops": training_gflops(method, data, tiles)}
+        cost = {"gflops": training_gflops(method, data, settings, ranks)}
         side = Checkpoints(SIDE_FOLDER, key, every_s=0)
         snapshots = Snapshots(side, epochs=section.epochs, every=section.snapshot_every)
         limits = section.collapse_spread, section.collapse_rank

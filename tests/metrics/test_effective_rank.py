@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentinel_fusion.metrics import effective_rank as effective_rank_module
 from sentinel_fusion.metrics.effective_rank import effective_rank
 
 
@@ -36,6 +37,15 @@ def test_singular_values_are_those_of_the_decomposition() -> None:
 def test_rows_and_columns_are_alike() -> None:
     x = _random(5, 12)
     assert effective_rank(x) == pytest.approx(effective_rank(x.T), rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(12, 5), (5, 12)])
+def test_blocks_are_summed_to_what_one_would_give(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = effective_rank(_random(*shape))
+    monkeypatch.setattr(effective_rank_module, "_BLOCK", 5)
+    assert effective_rank(_random(*shape)) == pytest.approx(expected, rel=1e-12)
 
 
 def test_equal_vectors_have_rank_one() -> None:

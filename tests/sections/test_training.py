@@ -48,3 +48,9 @@ def test_arm_that_contradicts_itself_is_refused(
 ) -> None:
     with pytest.raises(ParamsError, match=message):
         load_changed(tmp_path, changes)
+
+
+def test_a_single_tile_is_not_watched(tmp_path: Path) -> None:
+    message = r"pretrain\.watched_tiles .* greater than or equal to 2, got 1"
+    with pytest.raises(ParamsError, match=message):
+        load_changed(tmp_path, {"pretrain.watched_tiles": 1})

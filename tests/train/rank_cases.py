@@ -19,6 +19,7 @@ from sentinel_fusion.bands import BANDS
 from sentinel_fusion.data.augment import Window, build_augment
 from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
 from sentinel_fusion.losses import nt_xent
+from sentinel_fusion.train import passes
 from sentinel_fusion.train.arms import ArmConfig, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.gradient_cache import cached_backward
@@ -220,14 +221,10 @@ def watch_again(folder: Path, state: dict[str, Tensor]) -> tuple[Tensor, Tensor]
 def _project(
     method: nn.Module, loader: BatchLoader, ranks: OneRank
 ) -> tuple[Tensor, Tensor]:
-    return project_tiles(
-        method,
-        loader,
-        np.arange(14),
-        batch_size=4,
-        precision="float32",
-        ranks=ranks,
-    )
+    with mock.patch.object(passes, "TILES_A_PASS", 4):
+        return project_tiles(
+            method, loader, np.arange(14), precision="float32", ranks=ranks
+        )
 
 
 def main(folder: Path) -> None:

@@ -14,7 +14,6 @@ from sentinel_fusion.train.diagnose import (
     Watched,
     diagnose,
     direction_names,
-    encode_tiles,
 )
 from sentinel_fusion.train.watch import watch
 
@@ -43,7 +42,7 @@ class Spy(BatchLoader):
 
 @pytest.fixture
 def watched(loader: BatchLoader) -> Watched:
-    return Watched(loader, np.arange(20), batch_size=8, precision="float32")
+    return Watched(loader, np.arange(20), precision="float32")
 
 
 @pytest.fixture
@@ -75,9 +74,7 @@ def test_the_directions_average_to_what_was_watched(
 ) -> None:
     method = _build(arm)
     found = diagnose(method, watched, probe)
-    seen = watch(
-        method, watched.loader, watched.rows, batch_size=8, precision="float32"
-    )
+    seen = watch(method, watched.loader, watched.rows, precision="float32")
     for k in (1, 5):
         ways = [found[f"retrieval_{way}_top{k}"] for way in ("s1_s2", "s2_s1")]
         assert np.mean(ways) == pytest.approx(seen[f"retrieval_top{k}"])
@@ -88,9 +85,7 @@ def test_views_are_those_that_were_watched(
 ) -> None:
     method = _build(_simclr(arm))
     found = diagnose(method, watched, probe)
-    seen = watch(
-        method, watched.loader, watched.rows, batch_size=8, precision="float32"
-    )
+    seen = watch(method, watched.loader, watched.rows, precision="float32")
     ways = [found[f"retrieval_{way}_top1"] for way in ("view1_view2", "view2_view1")]
     assert np.mean(ways) == pytest.approx(seen["retrieval_top1"])
 
@@ -136,14 +131,3 @@ def test_a_method_that_sees_nothing_is_at_chance(
     assert found["retrieval_s1_s2_median_rank"] == pytest.approx(10.5)
     assert found["uniformity"] == pytest.approx(0)
     assert found["effective_rank"] <= 1 + 1e-3
-
-
-def test_features_come_in_the_order_of_the_rows(
-    arm: ArmConfig, loader: BatchLoader
-) -> None:
-    encoder = build_encoder(arm).eval()
-    rows = np.array([7, 3, 30, 12, 5])
-    found = encode_tiles(encoder, loader, rows, batch_size=2, precision="float32")
-    with torch.no_grad():
-        expected = encoder(loader.load(rows))
-    assert torch.allclose(found, expected, atol=1e-5)

@@ -5,7 +5,7 @@ from torch import nn
 
 from sentinel_fusion.models.heads import linear_head
 from sentinel_fusion.tasks import single_label
-from sentinel_fusion.train import fit as fit_module
+from sentinel_fusion.train import passes
 from sentinel_fusion.train.fit import (
     Fit,
     FitData,
@@ -75,7 +75,7 @@ def test_predictions_follow_the_rows_whatever_the_batch(
 ) -> None:
     learner, rows = _learner(), DATA.val_rows[::-1].copy()
     expected = single_label.probabilities(learner.logits(rows)).numpy()
-    monkeypatch.setattr(fit_module, "TILES_A_PASS", batch_size)
+    monkeypatch.setattr(passes, "TILES_A_PASS", batch_size)
     probability = predict(learner, single_label, rows)
     assert probability == pytest.approx(expected)
 

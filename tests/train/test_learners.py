@@ -11,6 +11,7 @@ from sentinel_fusion.data.loader import Batch, BatchLoader
 from sentinel_fusion.models.fusion import FusedEncoder, Maps
 from sentinel_fusion.models.heads import linear_head
 from sentinel_fusion.tasks import segmentation, single_label
+from sentinel_fusion.train import passes
 from sentinel_fusion.train.arms import ArmConfig, build_decoder, build_encoder
 from sentinel_fusion.train.learners import (
     ImageInput,
@@ -39,7 +40,7 @@ def encoder(arm: ArmConfig) -> FusedEncoder:
 
 def _features(encoder: FusedEncoder, loader: BatchLoader) -> torch.Tensor:
     return frozen_features(
-        encoder, loader, num_tiles=48, scale_rows=ROWS[:32], batch_size=20
+        encoder, loader, num_tiles=48, scale_rows=ROWS[:32], precision="float32"
     )
 
 
@@ -69,13 +70,24 @@ def test_freezing_changes_no_weight_and_no_batch_statistic(
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_frozen_features_do_not_depend_on_the_batch(
+def test_frozen_features_do_not_depend_on_the_pass(
+    encoder: FusedEncoder, loader: BatchLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = _features(encoder, loader)
+    monkeypatch.setattr(passes, "TILES_A_PASS", 1)
+    alone = _features(encoder, loader)
+    torch.testing.assert_close(together, alone, atol=1e-3, rtol=1e-3)
+
+
+def test_frozen_features_are_of_the_wanted_precision(
     encoder: FusedEncoder, loader: BatchLoader
 ) -> None:
-    alone = frozen_features(
-        encoder, loader, num_tiles=48, scale_rows=ROWS[:32], batch_size=1
+    rounded = frozen_features(
+        encoder, loader, num_tiles=48, scale_rows=ROWS[:32], precision="bfloat16"
     )
-    torch.testing.assert_close(_features(encoder, loader), alone, atol=1e-3, rtol=1e-3)
+    exact = _features(encoder, loader)
+    assert rounded.dtype == exact.dtype == torch.float32
+    assert 0 < (rounded - exact).abs().mean() < 0.2
 
 
 def test_features_are_standardised_over_the_training_places(

@@ -2,6 +2,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from tests.train.rank_cases import (
     train,
     watch_again,
 )
+from torch import nn
 
 from sentinel_fusion.data.loader import TileStore
+from sentinel_fusion.train.many_ranks import ManyRanks
 from sentinel_fusion.train.one_rank import OneRank
 from sentinel_fusion.train.watch import Curve
 
@@ -46,6 +49,13 @@ def two(folder: Path) -> Results:
     )
     results: Results = torch.load(folder / "ranks.pt", weights_only=False)
     return results
+
+
+def test_a_method_that_compares_nothing_is_refused() -> None:
+    fabric: Any = SimpleNamespace(device=CPU, global_rank=0, world_size=2)
+    message = r"on 2 processes needs a method .* got Identity; train it on one"
+    with pytest.raises(TypeError, match=message):
+        ManyRanks(fabric).prepare(nn.Identity(), in_parts=False)
 
 
 def _assert_same(found: Results, expected: Results) -> None:

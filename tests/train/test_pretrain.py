@@ -10,13 +10,19 @@ from torch import Tensor, nn
 from sentinel_fusion.data import loader as loader_module
 from sentinel_fusion.data.augment import build_augment
 from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
+from sentinel_fusion.data.part import Part
 from sentinel_fusion.methods.dual_simclr import DualSimCLR
 from sentinel_fusion.train import pretrain as pretrain_module
-from sentinel_fusion.train.arms import ArmConfig, build_method
+from sentinel_fusion.train.arms import ArmConfig, build_encoder, build_method
 from sentinel_fusion.train.checkpoint import Checkpoints
+from sentinel_fusion.train.cost import forward_gflops
 from sentinel_fusion.train.late_check import LateCheck
 from sentinel_fusion.train.one_rank import OneRank
-from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
+from sentinel_fusion.train.pretrain import (
+    PretrainSettings,
+    pretrain,
+    training_gflops,
+)
 from sentinel_fusion.train.pretrain_data import PretrainData
 from sentinel_fusion.train.watch import Curve
 
@@ -296,3 +302,84 @@ def test_a_loss_found_late_is_refused_before_anything_of_its_epoch_is_kept(
     assert method.calls == 4
     assert observed == []
     assert checkpoints.load("pretrain") is None
+
+
+def _gflops(
+    method: nn.Module,
+    data: PretrainData,
+    *,
+    batch_size: int,
+    micro_batch: int = 0,
+    ranks: OneRank = ONE,
+) -> float:
+    budget = replace(SETTINGS, batch_size=batch_size, micro_batch=micro_batch)
+    return training_gflops(method, data, budget, ranks)
+
+
+def test_the_arithmetic_is_that_of_the_whole_step(
+    arm: ArmConfig, data: PretrainData
+) -> None:
+    method = _build(arm).eval()
+    images = data.loader.load(data.train_rows[:8])
+    step = forward_gflops(lambda: method.training_loss(images))  # type: ignore[operator]
+    assert _gflops(method, data, batch_size=8) == pytest.approx(step / 8, abs=1e-6)
+
+
+@pytest.mark.parametrize("micro_batch", [3, 8])
+def test_micro_batches_need_the_arithmetic_of_the_whole_batch(
+    arm: ArmConfig, data: PretrainData, micro_batch: int
+) -> None:
+    method = _build(arm)
+    found = _gflops(method, data, batch_size=16, micro_batch=micro_batch)
+    assert found == _gflops(method, data, batch_size=16)
+
+
+def test_a_rank_needs_the_arithmetic_of_its_share(
+    arm: ArmConfig, data: PretrainData
+) -> None:
+    method, half = _build(arm), OneRank(ONE.device, Part(0, 2))
+    found = _gflops(method, data, batch_size=16, ranks=half)
+    assert found == _gflops(method, data, batch_size=16)
+
+
+class Counted(DualSimCLR):
+    """Remembers how many tiles the networks saw."""
+
+    tiles = 0
+
+    def encode_pairs(self, images: Batch) -> tuple[Tensor, Tensor]:
+        self.tiles = len(images["s1"])
+        return super().encode_pairs(images)
+
+
+@pytest.mark.parametrize(("micro_batch", "tiles"), [(0, 16), (3, 3), (32, 16)])
+def test_counting_shows_the_networks_a_micro_batch_at_most(
+    arm: ArmConfig, data: PretrainData, micro_batch: int, tiles: int
+) -> None:
+    method = Counted(build_encoder(arm), **arm.method_options)
+    _gflops(method, data, batch_size=16, micro_batch=micro_batch)
+    assert method.tiles == tiles
+
+
+class LossAlone(nn.Module):
+    """A method that does not say what its loss compares."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 3)
+
+    def training_loss(self, images: Batch) -> Tensor:
+        loss: Tensor = self.layer(images["s1"].mean(dim=(2, 3))).mean()
+        return loss
+
+
+def test_of_a_method_without_pairs_the_loss_is_counted(data: PretrainData) -> None:
+    assert _gflops(LossAlone(), data, batch_size=4) == round(2 * 2 * 3 / 1e9, 6)
+
+
+def test_a_batch_that_ranks_cannot_share_is_refused_before_it_is_counted(
+    arm: ArmConfig, data: PretrainData
+) -> None:
+    many = OneRank(ONE.device, Part(0, 32))
+    with pytest.raises(ValueError, match=r"multiple of the number of processes 32"):
+        _gflops(_build(arm), data, batch_size=16, ranks=many)

@@ -1,5 +1,7 @@
+import weakref
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,12 +11,12 @@ from tests.train.cell_cases import SETTINGS, labelled_tiles
 
 from sentinel_fusion.data.loader import Batch, BatchLoader, TileStore
 from sentinel_fusion.tasks import single_label
-from sentinel_fusion.train import fit as fit_module
+from sentinel_fusion.train import passes
 from sentinel_fusion.train import trials as trials_module
 from sentinel_fusion.train.arms import ArmConfig, build_encoder
 from sentinel_fusion.train.cell_inputs import CellData, CellSettings
 from sentinel_fusion.train.checkpoint import Checkpoints
-from sentinel_fusion.train.fit import Fit
+from sentinel_fusion.train.fit import Fit, fit
 from sentinel_fusion.train.learners import USES
 from sentinel_fusion.train.trials import Trials
 
@@ -54,6 +56,29 @@ def test_the_rate_with_the_best_validation_score_is_chosen(
     assert trials.fit(use, SEED, rate).val_score >= lost["val_score"].max()
 
 
+@pytest.mark.parametrize("use", USES)
+def test_one_fit_is_held_while_the_rate_is_chosen(
+    arm: ArmConfig,
+    data: CellData,
+    tmp_path: Path,
+    use: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[weakref.ref[Fit]] = []
+    held: list[int] = []
+
+    def watched_fit(*args: Any, **options: Any) -> Fit:  # noqa: ANN401
+        held.append(sum(fitted() is not None for fitted in seen))
+        fitted = fit(*args, **options)
+        seen.append(weakref.ref(fitted))
+        return fitted
+
+    monkeypatch.setattr(trials_module, "fit", watched_fit)
+    rates = replace(SETTINGS, learning_rates=(0.001, 0.003, 0.01))
+    _trials(arm, data, tmp_path, rates).choose_learning_rate(use)
+    assert held == [0, 0, 0]
+
+
 def test_a_finished_fit_is_taken_from_the_checkpoints(
     arm: ArmConfig, data: CellData, tmp_path: Path
 ) -> None:
@@ -86,8 +111,7 @@ def test_parts_of_few_tiles_are_predicted_as_one_of_all(
     fitted = trials.fit("finetuned", SEED, RATE)
     theirs = pd.concat(_predict(trials, fitted), ignore_index=True)
     few = 5
-    for module in (trials_module, fit_module):
-        monkeypatch.setattr(module, "TILES_A_PASS", few)
+    monkeypatch.setattr(passes, "TILES_A_PASS", few)
     monkeypatch.setattr(trials_module, "PART_BYTES", 1)
     parts = _predict(trials, fitted)
     assert max(len(part) for part in parts) == few

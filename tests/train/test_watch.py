@@ -1,4 +1,6 @@
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,6 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from sentinel_fusion.data.loader import Batch, BatchLoader
+from sentinel_fusion.data.part import Part
+from sentinel_fusion.train import passes
+from sentinel_fusion.train.one_rank import OneRank
 from sentinel_fusion.train.watch import CollapseAlarm, Curve, project_tiles, watch
 
 ROWS = np.arange(12)
@@ -32,12 +37,49 @@ class Projector(nn.Module):
 
 
 def _watch(method: nn.Module, loader: BatchLoader) -> dict[str, float]:
-    return watch(method, loader, ROWS, batch_size=5, precision="float32")
+    return watch(method, loader, ROWS, precision="float32")
 
 
-def test_projections_come_in_the_order_of_the_rows(loader: BatchLoader) -> None:
-    z, _ = project_tiles(Projector(), loader, ROWS, batch_size=5, precision="float32")
+def test_projections_come_in_the_order_of_the_rows(
+    loader: BatchLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "TILES_A_PASS", 5)
+    z, _ = project_tiles(Projector(), loader, ROWS, precision="float32")
     assert torch.equal(z, loader.load(ROWS)["s1"].flatten(1))
+
+
+class Counting(Projector):
+    """Remembers how many tiles it was given at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tiles: list[int] = []
+
+    def project(self, images: Batch) -> tuple[Tensor, Tensor]:
+        self.tiles.append(len(images["s1"]))
+        return super().project(images)
+
+
+class Alone(OneRank):
+    """One of two ranks; what the other would project is left out as empty."""
+
+    def merge(self, own: Mapping[int, Any]) -> dict[int, Any]:
+        sizes = {0: 5, 1: 5, 2: 2}
+        empty = {k: (torch.zeros(n, 128),) * 2 for k, n in sizes.items()}
+        return dict(sorted({**empty, **own}.items()))
+
+
+@pytest.mark.parametrize(("number", "tiles"), [(0, [5, 2]), (1, [5])])
+def test_ranks_get_passes_in_turn(
+    loader: BatchLoader,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    tiles: list[int],
+) -> None:
+    monkeypatch.setattr(passes, "TILES_A_PASS", 5)
+    method, rank = Counting(), Alone(torch.device("cpu"), Part(number, 2))
+    project_tiles(method, loader, ROWS, precision="float32", ranks=rank)
+    assert method.tiles == tiles
 
 
 def test_equal_views_find_each_other(loader: BatchLoader) -> None:

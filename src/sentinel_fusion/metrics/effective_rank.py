@@ -4,6 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+_BLOCK = 4096
+"""Tiles, or numbers of a tile, that are held in double precision at a time."""
+
 
 def effective_rank(vectors: Float[Tensor, "tiles dim"]) -> float:
     """Exponential of the entropy of the singular values, each a share of their sum.
@@ -19,9 +22,12 @@ def effective_rank(vectors: Float[Tensor, "tiles dim"]) -> float:
     Source: Roy and Vetterli 2007, EUSIPCO, definition 1; as a measure of
         self-supervised encoders "RankMe", Garrido et al. 2023, arXiv 2210.02885.
     """
-    x = vectors.double()
     # the smaller of the two Gram matrices: its eigenvalues are the squares
-    gram = x.T @ x if x.shape[0] >= x.shape[1] else x @ x.T
+    tall = vectors if vectors.shape[0] >= vectors.shape[1] else vectors.T
+    gram = vectors.new_zeros(tall.shape[1], tall.shape[1], dtype=torch.float64)
+    for start in range(0, len(tall), _BLOCK):
+        x = tall[start : start + _BLOCK].double()
+        gram += x.T @ x
     singular = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
     if not singular.any():
         return 0.0

@@ -29,6 +29,7 @@ class Pretrain(Section):
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_steps: Annotated[int, Field(ge=0)]
     val_frac: OpenShare
+    watched_tiles: Annotated[int, Field(ge=2)]
     threads: Count
     compile: Literal["auto", "off"]
     augment: Literal["none", "d4", "crop", "d4_crop"]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
@@ -13,7 +12,7 @@ from sentinel_fusion.metrics.neighbours import knn_accuracy
 from sentinel_fusion.metrics.retrieval import retrieve
 from sentinel_fusion.metrics.uniformity import alignment, uniformity
 from sentinel_fusion.models.fusion import FusedEncoder
-from sentinel_fusion.train.device import autocast
+from sentinel_fusion.train.passes import encode_tiles
 from sentinel_fusion.train.watch import project_tiles
 
 VIEWS = ("view1", "view2")
@@ -48,13 +47,11 @@ class Watched:
     Args:
         loader: Reads them.
         rows: Tiles of places that were not trained on.
-        batch_size: Tiles a batch, as in the pre-training: views depend on it.
         precision: "float32" or "bfloat16".
     """
 
     loader: BatchLoader
     rows: Rows
-    batch_size: int
     precision: str
 
 
@@ -74,21 +71,11 @@ def diagnose(method: nn.Module, watched: Watched, probe: Probe) -> Measures:
     encoder = method.get_submodule("encoder")
     assert isinstance(encoder, FusedEncoder)
     z1, z2 = project_tiles(
-        method,
-        watched.loader,
-        watched.rows,
-        batch_size=watched.batch_size,
-        precision=watched.precision,
+        method, watched.loader, watched.rows, precision=watched.precision
     )
 
     def encode(loader: BatchLoader, rows: Rows) -> Tensor:
-        return encode_tiles(
-            encoder,
-            loader,
-            rows,
-            batch_size=watched.batch_size,
-            precision=watched.precision,
-        )
+        return encode_tiles(encoder, loader, rows, precision=watched.precision)
 
     known, asked = (
         encode(probe.loader, rows).cpu().numpy()
@@ -122,33 +109,6 @@ def direction_names(encoder: FusedEncoder) -> tuple[str, str]:
         first, second = encoder.inputs
         return first, second
     return VIEWS
-
-
-def encode_tiles(
-    encoder: FusedEncoder,
-    loader: BatchLoader,
-    rows: Rows,
-    *,
-    batch_size: int,
-    precision: str,
-) -> Float[Tensor, "tiles features"]:
-    """Features of some tiles.
-
-    Args:
-        encoder: Encoder; left in evaluation mode.
-        loader: Reads the tiles.
-        rows: Tile positions in the store.
-        batch_size: Tiles a batch.
-        precision: "float32" or "bfloat16".
-
-    Returns:
-        Float32 features on the encoder's device.
-    """
-    encoder.eval()
-    device = next(encoder.parameters()).device
-    with torch.no_grad(), autocast(device, precision):
-        batches = loader.iterate(rows, batch_size)
-        return torch.cat([encoder(images).float() for images in batches])
 
 
 def _retrieval(

@@ -12,9 +12,7 @@ from torch import Tensor
 from sentinel_fusion.train.checkpoint import State
 from sentinel_fusion.train.learners import Learner
 from sentinel_fusion.train.optim import cosine_schedule
-
-TILES_A_PASS = 128
-"""Tiles of a forward pass without gradients, whatever the batch size of training."""
+from sentinel_fusion.train.passes import in_passes
 
 
 @runtime_checkable
@@ -192,9 +190,8 @@ def predict_passes(
     Yields:
         One row a tile, as the task keeps probabilities.
     """
-    for start in range(0, len(rows), TILES_A_PASS):
-        logits = learner.logits(rows[start : start + TILES_A_PASS])
-        yield task.probabilities(logits).cpu().numpy()
+    for some in in_passes(rows):
+        yield task.probabilities(learner.logits(some)).cpu().numpy()
 
 
 def join_passes(

@@ -39,6 +39,23 @@ class PairMethod(Protocol):
         ...
 
 
+def no_pairs_message(method: nn.Module, wanted_by: str, remedy: str) -> str:
+    """Says that a method does not say what its loss compares.
+
+    Args:
+        method: Method that is no ``PairMethod``.
+        wanted_by: What needs one.
+        remedy: What to do instead.
+
+    Returns:
+        Text of a ``TypeError``.
+    """
+    return (
+        f"{wanted_by} needs a method with encode_pairs and pair_loss, got "
+        f"{type(method).__name__}; {remedy}"
+    )
+
+
 def cached_backward(
     method: nn.Module,
     images: Batch,
@@ -68,10 +85,7 @@ def cached_backward(
         TypeError: If the method does not say what its loss compares.
     """
     if not isinstance(method, PairMethod):
-        raise TypeError(
-            "pretrain.micro_batch needs a method with encode_pairs and pair_loss, got "
-            f"{type(method).__name__}; set it to 0"
-        )
+        raise TypeError(no_pairs_message(method, "pretrain.micro_batch", "set it to 0"))
     device = next(iter(images.values())).device
     parts = _parts(images, micro_batch)
     draws, encoded = [], []

@@ -13,6 +13,7 @@ from sentinel_fusion.data.augment import Augment
 from sentinel_fusion.data.loader import Batch, BatchLoader
 from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.train.device import autocast
+from sentinel_fusion.train.passes import encode_tiles
 
 USES = ("finetuned", "frozen")
 Rows = Integer[np.ndarray, " tiles"]
@@ -182,7 +183,7 @@ def frozen_features(
     *,
     num_tiles: int,
     scale_rows: Integer[np.ndarray, " reference"],
-    batch_size: int,
+    precision: str,
 ) -> Float[Tensor, "tiles features"]:
     """Features of every tile, normalisation and dropout layers in evaluation mode.
 
@@ -192,19 +193,12 @@ def frozen_features(
         num_tiles: Tiles of the store.
         scale_rows: Tiles whose features get zero mean and unit deviation a dimension:
             the training places', whose labels are not used here.
-        batch_size: Tiles a forward pass.
+        precision: "float32" or "bfloat16".
 
     Returns:
         Standardised features, a row a tile; a constant dimension stays 0.
     """
-    encoder.eval()
-    with torch.no_grad():
-        features = torch.cat(
-            [
-                encoder(images).float()
-                for images in loader.iterate(np.arange(num_tiles), batch_size)
-            ]
-        )
+    features = encode_tiles(encoder, loader, np.arange(num_tiles), precision=precision)
     reference = features[torch.from_numpy(scale_rows)]
     sd = reference.std(dim=0, correction=0)
     return (features - reference.mean(dim=0)) / torch.where(sd > 0, sd, 1.0)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sentinel_fusion.data.loader import Batch
 from sentinel_fusion.data.part import Part
+from sentinel_fusion.train.gradient_cache import PairMethod, no_pairs_message
 from sentinel_fusion.train.one_rank import OneRank
 
 if TYPE_CHECKING:
@@ -43,7 +44,13 @@ class ManyRanks(OneRank):
 
         Returns:
             The method, to be trained.
+
+        Raises:
+            TypeError: If the method does not say what its loss compares.
         """
+        if not isinstance(method, PairMethod):
+            wanted_by = f"pre-training on {self.part.of} processes"
+            raise TypeError(no_pairs_message(method, wanted_by, "train it on one"))
         # imported here for the sake of a stage's start: it brings timm along
         from sentinel_fusion.train.joint_layers import join_layers
 

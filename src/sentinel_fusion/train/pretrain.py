@@ -4,7 +4,7 @@ It reads the same for one process and for many: ``ranks`` is where they differ.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, runtime_checkable
@@ -14,15 +14,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from sentinel_fusion.data.loader import Batch, load_augmented
+from sentinel_fusion.data.loader import Batch
 from sentinel_fusion.train.batches import Rows, in_turn
 from sentinel_fusion.train.checkpoint import Checkpoints, State
 from sentinel_fusion.train.cost import forward_gflops
 from sentinel_fusion.train.device import autocast, compile_networks
-from sentinel_fusion.train.gradient_cache import cached_backward
+from sentinel_fusion.train.gradient_cache import PairMethod, cached_backward
 from sentinel_fusion.train.late_check import LateCheck
 from sentinel_fusion.train.one_rank import OneRank
 from sentinel_fusion.train.optim import cosine_schedule
+from sentinel_fusion.train.passes import TILES_A_PASS
 from sentinel_fusion.train.pretrain_data import PretrainData
 from sentinel_fusion.train.watch import Curve, watch
 
@@ -142,7 +143,12 @@ def pretrain(
             for batch in order[: steps_an_epoch * batch_size].reshape(-1, batch_size)
         ]
         losses: list[Tensor] = []
-        for rows, images in _loaded(data, batches, generator, ranks.device):
+        for rows, images in in_turn(
+            partial(data.load, generator=generator),
+            batches,
+            ranks.device,
+            ahead=data.loader.is_streamed,
+        ):
             optimizer.zero_grad(set_to_none=True)
             loss = _backward(method, images, settings, ranks, in_parts=in_parts)
             check.add(
@@ -165,7 +171,6 @@ def pretrain(
                     method,
                     data.loader,
                     data.val_rows,
-                    batch_size=settings.batch_size,
                     precision=settings.precision,
                     ranks=ranks,
                 ),
@@ -182,38 +187,61 @@ def pretrain(
     return curve
 
 
-def training_gflops(method: nn.Module, data: PretrainData, batch_size: int) -> float:
+def training_gflops(
+    method: nn.Module, data: PretrainData, settings: PretrainSettings, ranks: OneRank
+) -> float:
     """Arithmetic of the forward pass of a training step, a tile.
 
+    The networks see no more tiles than in training, and few enough for a pass without
+    gradients; their vectors, repeated, stand for a step's where the loss is counted.
+
     Args:
-        method: Method with ``training_loss``, before it trains; left in evaluation
-            mode, so that its statistics stay as they are.
+        method: Method before it trains; left in evaluation mode, so that its statistics
+            stay as they are.
         data: Tiles of the step.
-        batch_size: Tiles of a process; the loss compares them all with each other.
+        settings: Batch size and micro-batch.
+        ranks: Processes that share the step; each compares its own tiles with all.
 
     Returns:
         Floating-point operations / 1e9.
     """
     method.eval()
-    rows = data.train_rows[:batch_size]
+    batch_size = _tiles_a_step(settings, data, ranks)
+    own = batch_size // ranks.part.of
+    seen = min(own, settings.micro_batch or own, TILES_A_PASS)
     generator = torch.Generator().manual_seed(0)
-    images = load_augmented(data.loader, rows, data.augment, generator)
-    total = forward_gflops(lambda: method.training_loss(images))  # type: ignore[operator]
-    return round(total / len(rows), 6)
+    images = data.load(data.train_rows[:seen], generator=generator)
+    if not isinstance(method, PairMethod):
+        total = forward_gflops(lambda: method.training_loss(images))  # type: ignore[operator]
+        return round(total / seen, 6)
+    pairs: list[tuple[Tensor, Tensor]] = []
+    networks = forward_gflops(lambda: pairs.append(method.encode_pairs(images)))
+    repeated = torch.arange(batch_size) % seen
+    first, second = (x[repeated] for x in pairs[0])
+    rows = None if own == batch_size else slice(own)
+    loss = forward_gflops(lambda: method.pair_loss(first, second, rows))
+    return round(networks / seen + loss / own, 6)
 
 
-def _plan(
+def _tiles_a_step(
     settings: PretrainSettings, data: PretrainData, ranks: OneRank
-) -> tuple[int, int]:
-    """Tiles of a step, over all ranks, and steps of an epoch."""
-    tiles = len(data.train_rows)
-    batch_size = min(settings.batch_size, tiles)
+) -> int:
+    """Tiles of a step, over all ranks."""
+    batch_size = min(settings.batch_size, len(data.train_rows))
     if batch_size % ranks.part.of:
         raise ValueError(
             "pretrain.batch_size, or the number of training tiles where it is smaller, "
             f"must be a multiple of the number of processes {ranks.part.of}, got "
             f"{batch_size}"
         )
+    return batch_size
+
+
+def _plan(
+    settings: PretrainSettings, data: PretrainData, ranks: OneRank
+) -> tuple[int, int]:
+    """Tiles of a step, over all ranks, and steps of an epoch."""
+    tiles, batch_size = len(data.train_rows), _tiles_a_step(settings, data, ranks)
     steps_an_epoch, left_out = divmod(tiles, batch_size)
     if ranks.is_first:
         _LOG.info(
@@ -225,20 +253,6 @@ def _plan(
             ranks.part.of,
         )
     return batch_size, steps_an_epoch
-
-
-def _loaded(
-    data: PretrainData,
-    batches: Sequence[Rows],
-    generator: torch.Generator,
-    device: torch.device,
-) -> Iterator[tuple[Rows, Batch]]:
-    """Rows and augmented images of every batch."""
-
-    def load(rows: Rows) -> Batch:
-        return load_augmented(data.loader, rows, data.augment, generator)
-
-    return in_turn(load, batches, device, ahead=data.loader.is_streamed)
 
 
 def _backward(

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from sentinel_fusion.data.predictions import PART_BYTES
@@ -12,7 +11,6 @@ from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.train.cell_inputs import CellData, CellSettings, CellTask
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.fit import (
-    TILES_A_PASS,
     Fit,
     FitData,
     fit,
@@ -26,6 +24,7 @@ from sentinel_fusion.train.learners import (
     LinearProbe,
     frozen_features,
 )
+from sentinel_fusion.train.passes import in_passes
 
 _FEATURES = "features"
 
@@ -74,7 +73,7 @@ class Trials:
                 self._data.loader,
                 num_tiles=len(self._data.targets),
                 scale_rows=next(iter(self._data.label_orders.values())),
-                batch_size=TILES_A_PASS,
+                precision=self._settings.precision,
             )
             saved = {_FEATURES: features}
             shared.save(_FEATURES, saved)
@@ -90,16 +89,12 @@ class Trials:
             The rate, and the validation curves of the rates that lost.
         """
         seed = next(iter(self._data.label_orders))
-        fits = {
-            rate: self.fit(use, seed, rate) for rate in self._settings.learning_rates
+        # no fit is held: the best one's is found in the checkpoints
+        tried = {
+            rate: self._try(use, seed, rate) for rate in self._settings.learning_rates
         }
-        best = max(fits, key=lambda rate: fits[rate].val_score)
-        others = [
-            self.curve(fitted, use, seed, rate, is_chosen=False)
-            for rate, fitted in fits.items()
-            if rate != best
-        ]
-        return best, others
+        best = max(tried, key=lambda rate: tried[rate][0])
+        return best, [curve for rate, (_, curve) in tried.items() if rate != best]
 
     def predict(self, use: str, seed: int, fitted: Fit) -> Iterator[pd.DataFrame]:
         """Probabilities and targets of the validation tiles, then of the test tiles.
@@ -115,10 +110,9 @@ class Trials:
         learner = self._learner(use, seed)
         learner.trained.load_state_dict(fitted.best)
         data, known = self._data, fitted.val_probability.numpy()
-        val = np.split(known, range(TILES_A_PASS, len(known), TILES_A_PASS))
         test = predict_passes(learner, self._task, data.test_rows)
         for split, passes, rows in (
-            ("val", val, data.val_rows),
+            ("val", in_passes(known), data.val_rows),
             ("test", test, data.test_rows),
         ):
             start = 0
@@ -183,6 +177,14 @@ class Trials:
         )
         self._checkpoints.save(name, vars(fitted))
         return fitted
+
+    def _try(
+        self, use: str, seed: int, learning_rate: float
+    ) -> tuple[float, pd.DataFrame]:
+        """Validation score of a fit, and its curve as that of a rate that lost."""
+        fitted = self.fit(use, seed, learning_rate)
+        curve = self.curve(fitted, use, seed, learning_rate, is_chosen=False)
+        return fitted.val_score, curve
 
     def _is_probe(self, use: str) -> bool:
         return use == "frozen" and not self._task.ON_MAPS

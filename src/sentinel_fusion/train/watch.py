@@ -14,6 +14,7 @@ from sentinel_fusion.metrics.effective_rank import effective_rank
 from sentinel_fusion.metrics.retrieval import retrieve
 from sentinel_fusion.train.device import autocast
 from sentinel_fusion.train.one_rank import OneRank
+from sentinel_fusion.train.passes import in_passes
 
 _LOG = logging.getLogger(__name__)
 Curve = list[dict[str, float]]
@@ -30,20 +31,19 @@ def project_tiles(
     loader: BatchLoader,
     rows: Integer[np.ndarray, " tiles"],
     *,
-    batch_size: int,
     precision: str,
     ranks: OneRank | None = None,
 ) -> tuple[Float[Tensor, "tiles dim"], Float[Tensor, "tiles dim"]]:
     """Projections of both sensors, or of two views, of some tiles.
 
+    The views of a method that draws them start anew in every pass.
+
     Args:
         method: Method with ``project``; left in evaluation mode.
         loader: Reads the tiles.
         rows: Tile positions in the store.
-        batch_size: Tiles a batch; a method that draws views draws other ones for
-            another size.
         precision: "float32" or "bfloat16".
-        ranks: Processes that deal the batches among themselves, none by default.
+        ranks: Processes that deal the passes among themselves, none by default.
 
     Returns:
         Float32 projections on the method's device.
@@ -56,9 +56,9 @@ def project_tiles(
     ranks = ranks or OneRank(device)
     projections: dict[int, tuple[Tensor, Tensor]] = {}
     with torch.no_grad(), autocast(device, precision):
-        for number, start in enumerate(range(0, len(rows), batch_size)):
+        for number, some in enumerate(in_passes(rows)):
             if number % ranks.part.of == ranks.part.number:
-                images = loader.load(rows[start : start + batch_size])
+                images = loader.load(some)
                 projections[number] = method.project(images)  # type: ignore[operator]
     every = ranks.merge(projections).values()
     z1, z2 = (
@@ -78,7 +78,6 @@ def watch(
     loader: BatchLoader,
     rows: Integer[np.ndarray, " tiles"],
     *,
-    batch_size: int,
     precision: str,
     ranks: OneRank | None = None,
 ) -> dict[str, float]:
@@ -88,7 +87,6 @@ def watch(
         method: Method with ``project``.
         loader: Reads the tiles.
         rows: Tiles to watch.
-        batch_size: Tiles a batch.
         precision: "float32" or "bfloat16".
         ranks: Processes that watch together, none by default.
 
@@ -97,14 +95,7 @@ def watch(
         "retrieval_chance" of the first, and of the sensor where they are smaller
         "spread" and "projection_rank", the effective rank of L2-normalised projections.
     """
-    z = project_tiles(
-        method,
-        loader,
-        rows,
-        batch_size=batch_size,
-        precision=precision,
-        ranks=ranks,
-    )
+    z = project_tiles(method, loader, rows, precision=precision, ranks=ranks)
     found = [retrieve(*z), retrieve(*reversed(z))]
     return {
         "retrieval_top1": sum(direction.top_k(1) for direction in found) / 2,
