@@ -1,6 +1,5 @@
 """Draw the label-fraction curve and say how many labels each arm needs."""
 
-import importlib
 import json
 import logging
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from sentinel_fusion.folders import make_empty
+from sentinel_fusion.metrics.task_metrics import metrics_of
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.report.curves import SCORE_TITLES, draw_label_efficiency
 from sentinel_fusion.report.efficiency import (
@@ -21,7 +21,7 @@ from sentinel_fusion.report.efficiency import (
 )
 from sentinel_fusion.report.figure_files import save_figure
 from sentinel_fusion.report.published import reference_marks
-from stages.arm_roles import from_scratch, pretrained, twins
+from stages.arm_roles import twins, with_pretraining
 
 _LOG = logging.getLogger(__name__)
 _METRICS = Path("metrics")
@@ -34,16 +34,14 @@ def main() -> None:
     scores = pd.read_csv(_METRICS / "scores.csv")
     make_empty(_FIGURES)
     intervals = pd.read_csv(_METRICS / "intervals.csv")
-    trained = {*pretrained(params), *params.ensembles}
+    savings = pd.read_csv(_METRICS / "label_saving.csv")
     report: Report = {}
     summaries, tables = [], []
     for task in params.grid.arms:
-        metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
+        metrics = metrics_of(task)
         metric, title = metrics.HEADLINE_METRIC, metrics.HEADLINE_TITLE
         summary = curve(scores, intervals, task, metric)
-        report[task] = report_task(
-            summary, metric, from_scratch(params), pretrained(params)
-        )
+        report[task] = report_task(summary, metric, savings[savings["task"] == task])
         summaries.append(summary)
         tables.append(f"{task}, {title} in %\n\n{markdown_table(summary)}")
         margin = margins(summary, twins(params))
@@ -60,7 +58,7 @@ def main() -> None:
                 score = SCORE_TITLES.get(other, other)
                 _draw(rows, marks, score, f"{task}_{other}", params)
     (_METRICS / "ablation.json").write_text(json.dumps(report, indent=2) + "\n")
-    points = plot_rows(pd.concat(summaries), trained)
+    points = plot_rows(pd.concat(summaries), with_pretraining(params))
     text = json.dumps(points, indent=1) + "\n"
     (_METRICS / "label_efficiency.json").write_text(text)
     (_METRICS / "label_efficiency.md").write_text("\n".join(tables))
@@ -80,7 +78,7 @@ def _draw(
         arms=[*params.arms, *params.ensembles],
         score_name=title,
         caption=_caption(params),
-        trained_arms={*pretrained(params), *params.ensembles},
+        trained_arms=with_pretraining(params),
         published=marks,
     )
     save_figure(figure, _FIGURES, f"label_efficiency_{name}")

@@ -1,4 +1,4 @@
-"""Which arms are pre-trained, and which start from scratch."""
+"""Which arms and ensembles are pre-trained, and which start from scratch."""
 
 from sentinel_fusion.params import Params
 
@@ -12,7 +12,7 @@ def from_scratch(params: Params) -> set[str]:
     Returns:
         Arms without pre-training.
     """
-    return {name for name, arm in params.arms.items() if arm.loss == "none"}
+    return set(params.arms) - pretrained(params)
 
 
 def pretrained(params: Params) -> set[str]:
@@ -24,7 +24,22 @@ def pretrained(params: Params) -> set[str]:
     Returns:
         Arms with pre-training.
     """
-    return set(params.arms) - from_scratch(params)
+    return {name for name, arm in params.arms.items() if arm.is_pretrained}
+
+
+def with_pretraining(params: Params) -> set[str]:
+    """All that pre-training is in.
+
+    Args:
+        params: The arms and ensembles.
+
+    Returns:
+        Pre-trained arms, and ensembles of which a member is one.
+    """
+    arms = pretrained(params)
+    return arms | {
+        name for name, members in params.ensembles.items() if arms & set(members)
+    }
 
 
 def twins(params: Params) -> dict[str, str]:

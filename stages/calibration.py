@@ -1,6 +1,5 @@
 """Say how far a cell's confidence can be trusted, what it confuses and where."""
 
-import importlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ import pandas as pd
 
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.metrics.cell_quality import COLUMNS, Row, cell_rows, measure
+from sentinel_fusion.metrics.task_metrics import metrics_of
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.report.calibration import draw_places, draw_reliability
 from sentinel_fusion.report.figure_files import save_figure
@@ -53,7 +53,7 @@ def _cell_rows(
 
 
 def _draw(task: str, tables: Tables, params: Params) -> None:
-    metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
+    metrics = metrics_of(task)
     section = params.calibration
     rows = {
         name: table[
@@ -62,14 +62,13 @@ def _draw(task: str, tables: Tables, params: Params) -> None:
         for name, table in tables.items()
     }
     arms = [*params.arms, *params.ensembles]
-    is_presence = len(rows["presence"]) > 0
     shown = rows["reliability"]["arm"].isin(section.arms)
     if shown.any():
         figure = draw_reliability(
             rows["reliability"][shown],
             rows["calibration"],
             arms=arms,
-            accuracy_name="share present" if is_presence else "accuracy",
+            accuracy_name="accuracy" if metrics.HAS_ONE_CLASS else "share present",
             caption=_caption(params, task),
         )
         save_figure(figure, _FIGURES, f"reliability_{task}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sentinel_fusion.params import load_params
 from sentinel_fusion.report.compare import Changes, compare
 
 INTERVALS = Path("metrics/intervals.csv")
@@ -35,6 +36,7 @@ def main(base: str) -> None:
         metrics=_diff("metrics", base),
         old=_intervals_of(base),
         new=pd.read_csv(INTERVALS) if INTERVALS.is_file() else None,
+        confidence=load_params(paths_must_exist=False).intervals.confidence,
     )
     sys.stdout.write(text)
 

@@ -1,6 +1,5 @@
 """Hand an arm's pre-trained encoders on: folders that timm loads, and a model card."""
 
-import importlib
 import logging
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 from sentinel_fusion.data.left_out import LEFT_OUT, kept_rows
 from sentinel_fusion.data.loader import TileStore
 from sentinel_fusion.folders import make_empty
+from sentinel_fusion.metrics.task_metrics import metrics_of
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.report.model_card import model_card
 from sentinel_fusion.train.export import check_in_fresh_process, export_encoders
@@ -53,7 +53,7 @@ def _data(params: Params) -> dict[str, object]:
 
 
 def _headline(task: str) -> tuple[str, str]:
-    metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
+    metrics = metrics_of(task)
     return metrics.HEADLINE_METRIC, metrics.HEADLINE_TITLE
 
 

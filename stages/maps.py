@@ -15,7 +15,7 @@ from sentinel_fusion.metrics.segmentation import from_predictions
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.report.efficiency import USE_TITLES
 from sentinel_fusion.report.figure_files import save_figure
-from sentinel_fusion.report.maps import choose_tiles, draw_maps
+from sentinel_fusion.report.maps import choose_shown, draw_maps
 from stages.cells import GRID, cell_folder
 
 _LOG = logging.getLogger(__name__)
@@ -25,15 +25,19 @@ _TASK = "segmentation"
 
 
 def main() -> None:
-    """Write ``maps.svg`` and ``maps.png``."""
+    """Write ``maps.svg`` and ``maps.png``, or nothing where no arms are to be shown."""
     params = load_params()
+    if not params.maps.arms:
+        make_empty(_OUT)
+        _LOG.info("no maps: maps.arms is []")
+        return
     split = pd.read_parquet("data/splits/tiles.parquet", columns=["split"])["split"]
     test = np.flatnonzero(split == "test")
     fractions = [f"fraction_{name}" for name in CLASS_NAMES]
     index = pd.read_parquet(
         _STORE / "index.parquet", columns=["tile_id", "place_id", *fractions]
     ).iloc[test]
-    chosen = choose_tiles(
+    chosen = choose_shown(
         index[fractions].to_numpy(), index["place_id"].to_numpy(), params.maps.tiles
     )
     rows = test[chosen]

@@ -1,10 +1,10 @@
 """Write the report of a run as one page that works without a network."""
 
-import importlib
 import json
 import logging
 from pathlib import Path
 
+from sentinel_fusion.metrics.task_metrics import metrics_of
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.report.page import render_page
 from sentinel_fusion.report.provenance import (
@@ -15,6 +15,7 @@ from sentinel_fusion.report.provenance import (
 )
 from sentinel_fusion.report.results import Results
 from sentinel_fusion.report.run import Claim, Run
+from stages.arm_roles import with_pretraining
 
 _LOG = logging.getLogger(__name__)
 _OUT = Path("report/index.html")
@@ -51,11 +52,6 @@ def main() -> None:
 
 
 def _describe(params: Params) -> Run:
-    tasks = params.grid.arms
-    modules = {
-        t: importlib.import_module(f"sentinel_fusion.metrics.{t}") for t in tasks
-    }
-    trained = {name for name, arm in params.arms.items() if arm.loss != "none"}
     sources = {role: source.source for role, source in params.sources}
     cautions = {
         _GENERATED: "synthetic" in sources.values(),
@@ -63,10 +59,10 @@ def _describe(params: Params) -> Run:
     }
     return Run(
         arms=(*params.arms, *params.ensembles),
-        pretrained=frozenset(trained | set(params.ensembles)),
+        pretrained=frozenset(with_pretraining(params)),
         headlines={
-            task: (module.HEADLINE_METRIC, module.HEADLINE_TITLE)
-            for task, module in modules.items()
+            task: (metrics_of(task).HEADLINE_METRIC, metrics_of(task).HEADLINE_TITLE)
+            for task in params.grid.arms
         },
         sources=sources,
         split=params.split.describe(),

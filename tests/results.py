@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from sentinel_fusion.classes import CLASS_NAMES
 from sentinel_fusion.report.efficiency import report_task, summarise
-from sentinel_fusion.report.run import USES, Claim, Run
+from sentinel_fusion.report.run import Claim, Run
+from sentinel_fusion.uses import USES
 
 RUN = Run(
     arms=("late", "dual_simclr", "swin_late", "ensemble"),
@@ -142,14 +143,12 @@ def _tables(run: Run) -> dict[str, pd.DataFrame]:
 
 
 def _records(run: Run) -> dict[str, object]:
-    scores = _scores(run)
-    baselines = set(run.arms) - run.pretrained
+    scores, savings = _scores(run), _savings(run)
     report = {
         task: report_task(
             summarise(scores[scores["task"] == task], metric),
             metric,
-            baselines,
-            set(run.pretrained),
+            savings[savings["task"] == task],
         )
         for task, (metric, _) in run.headlines.items()
     }

@@ -37,10 +37,11 @@ from sentinel_fusion.train.cell import CellPart, run_cell
 from sentinel_fusion.train.cell_inputs import CellData, CellSettings
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.fit import FitData, FitSettings, fit
-from sentinel_fusion.train.learners import USES, ImageInput, ImageLearner, LinearProbe
+from sentinel_fusion.train.learners import ImageInput, ImageLearner, LinearProbe
 from sentinel_fusion.train.one_rank import OneRank
 from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
 from sentinel_fusion.train.pretrain_data import PretrainData
+from sentinel_fusion.uses import USES
 
 ROOT = Path(__file__).parents[1]
 CODE = [*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")]

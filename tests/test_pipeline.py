@@ -11,7 +11,7 @@ from dvc.repo import Repo
 ROOT = Path(__file__).parents[1]
 PACKAGE = "sentinel_fusion"
 LAYERS = (
-    {"bands", "classes", "folders", "progress"},
+    {"bands", "classes", "folders", "progress", "uses"},
     {"data", "models", "losses", "metrics"},
     {"methods", "tasks", "report"},
     {"train"},

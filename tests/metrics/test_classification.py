@@ -6,8 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
+from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
 from sentinel_fusion.metrics.classification import (
     by_chance,
+    class_scores,
+    confusion_scores,
     kappa,
     macro_f1,
     overall_accuracy,
@@ -80,3 +83,17 @@ def test_kappa_agrees_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     theirs = reference.cohen_kappa_score(targets, predicted)
     ours = kappa(confusion_matrix(targets, predicted, 4))
     assert ours == pytest.approx(theirs, abs=1e-9)
+
+
+def test_a_score_of_a_class_has_its_name_where_it_is_defined() -> None:
+    values = np.full(NUM_CLASSES, np.nan)
+    values[[1, 3]] = 0.25, 1
+    expected = {f"iou_{CLASS_NAMES[1]}": 0.25, f"iou_{CLASS_NAMES[3]}": 1}
+    assert class_scores("iou", values) == expected
+
+
+def test_a_confusion_has_the_names_of_both_classes_where_it_occurs() -> None:
+    counts = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
+    counts[0, 2] = 7
+    expected = {f"confusion_{CLASS_NAMES[0]}_{CLASS_NAMES[2]}": 7}
+    assert confusion_scores(counts) == expected

@@ -43,11 +43,28 @@ NEW = _table(
 )
 
 
+def _text(
+    *,
+    params: Changes,
+    metrics: Changes | None = None,
+    old: pd.DataFrame | None = OLD,
+    new: pd.DataFrame | None = NEW,
+    confidence: float = 0.95,
+) -> str:
+    return compare(
+        "main",
+        params=params,
+        metrics=metrics or {},
+        old=old,
+        new=new,
+        confidence=confidence,
+    )
+
+
 def _compare(
     old: pd.DataFrame | None = OLD, new: pd.DataFrame | None = NEW
 ) -> list[str]:
-    text = compare("main", params=PARAMS, metrics=METRICS, old=old, new=new)
-    return text.splitlines()
+    return _text(params=PARAMS, metrics=METRICS, old=old, new=new).splitlines()
 
 
 def test_a_change_beyond_both_intervals_is_marked() -> None:
@@ -97,7 +114,7 @@ def test_changed_params_are_listed_with_both_values() -> None:
 
 def test_many_params_are_folded() -> None:
     keys = {f"arms.a{number}.loss": {"old": None, "new": "x"} for number in range(11)}
-    text = compare("main", params={"params.yaml": keys}, metrics={}, old=OLD, new=OLD)
+    text = _text(params={"params.yaml": keys}, new=OLD)
     assert "<details><summary>params changed: 11</summary>" in text
 
 
@@ -123,11 +140,21 @@ def test_a_side_without_intervals_is_named(tables: dict[str, None], where: str) 
 
 
 def test_equal_sides_say_that_nothing_changed() -> None:
-    text = compare("main", params={}, metrics={}, old=OLD, new=OLD)
+    text = _text(params={}, new=OLD)
     assert text == (
         "## Compared with main\n\nNo param changed.\n\n"
         "No score changed: 4 are the same.\n\nNo metric changed.\n"
     )
+
+
+def test_intervals_are_called_by_their_confidence() -> None:
+    assert "(in %, with 90 % intervals; both" in _text(params={}, confidence=0.9)
+
+
+def test_intervals_of_another_confidence_on_the_other_side_are_called_by_both() -> None:
+    keys = {"intervals.confidence": {"old": 0.8, "new": 0.9}}
+    text = _text(params={"params.yaml": keys}, confidence=0.9)
+    assert "(in %, with 80 % intervals there, 90 % intervals here; both" in text
 
 
 def test_a_long_table_is_cut_and_the_rest_counted(

@@ -1,3 +1,5 @@
+import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +71,8 @@ def test_the_floor_is_the_best_frozen_arm_from_scratch() -> None:
 
 def test_the_reference_is_that_of_the_ablation(results: Results) -> None:
     found = reference_scores(RUN, results).set_index("task")
-    assert found.loc["single_label", "arm"] == "swin_late"
-    assert found.loc["single_label", "mean"] == pytest.approx(0.64)
+    assert found.loc["single_label", "arm"] == "late"
+    assert found.loc["single_label", "mean"] == 0.6
 
 
 def test_without_an_ablation_no_reference_is_drawn(tmp_path: Path) -> None:
@@ -105,3 +107,13 @@ def test_uses_without_scores_have_no_chart(results: Results) -> None:
     frozen = points[points["use"] == "frozen"]
     charts = curve_charts(RUN, frozen, "", reference_scores(RUN, results)).charts
     assert [chart.key for chart in charts] == ["curve-frozen"]
+
+
+def test_the_reference_is_drawn_with_its_share_of_labels(results: Results) -> None:
+    claim = dataclasses.replace(RUN.claim, reference_frac=0.5)
+    run = dataclasses.replace(RUN, claim=claim)
+    charts = curve_charts(run, _points(results), "", reference_scores(run, results))
+    assert "supervised arm with 50 % of the labels." in charts.caption
+    spec = json.dumps(charts.charts[0].spec)
+    assert "best supervised, 50 % of the labels: " in spec
+    assert "all labels" not in spec + charts.caption

@@ -9,7 +9,7 @@ from sentinel_fusion.bands import S1_NAN, S2_BANDS
 from sentinel_fusion.classes import CLASS_COLOURS, CLASS_NAMES, IGNORE_INDEX
 from sentinel_fusion.report.figure_files import save_figure
 from sentinel_fusion.report.maps import (
-    choose_tiles,
+    choose_shown,
     draw_maps,
     radar_composite,
     true_colour,
@@ -37,36 +37,36 @@ def _figure(num_tiles: int = 2, num_predictions: int = 2, size_px: int = 4) -> F
 
 
 def test_the_tile_with_the_most_even_classes_comes_first() -> None:
-    assert choose_tiles(HALVES, PLACES, 1).tolist() == [0]
+    assert choose_shown(HALVES, PLACES, 1).tolist() == [0]
 
 
 def test_a_tile_with_new_classes_goes_before_a_more_even_one() -> None:
-    assert choose_tiles(HALVES, PLACES, 3).tolist() == [0, 2, 3]
+    assert choose_shown(HALVES, PLACES, 3).tolist() == [0, 2, 3]
 
 
 def test_a_trace_of_a_class_does_not_show_it() -> None:
     trace = np.array([[0.5, 0.5, 0.0], [0.96, 0.0, 0.04], [0.8, 0.2, 0.0]])
-    assert choose_tiles(trace, PLACES[:3], 2).tolist() == [0, 2]
+    assert choose_shown(trace, PLACES[:3], 2).tolist() == [0, 2]
 
 
 def test_a_place_gives_one_tile_at_most() -> None:
     places = np.array([7, 7, 7, 9])
-    assert choose_tiles(HALVES, places, 4).tolist() == [0, 3]
+    assert choose_shown(HALVES, places, 4).tolist() == [0, 3]
 
 
 def test_equal_tiles_are_taken_by_index() -> None:
     equal = np.array([[0.2, 0.3, 0.5], [0.5, 0.3, 0.2], [0.3, 0.5, 0.2]])
-    assert choose_tiles(equal, PLACES[:3], 3).tolist() == [0, 1, 2]
+    assert choose_shown(equal, PLACES[:3], 3).tolist() == [0, 1, 2]
 
 
 def test_the_entropy_is_that_of_the_labelled_part() -> None:
     partly = np.array([[0.3, 0.3, 0.0], [0.7, 0.3, 0.0], [0.0, 0.0, 0.0]])
-    assert choose_tiles(partly, PLACES[:3], 3).tolist() == [0, 1, 2]
+    assert choose_shown(partly, PLACES[:3], 3).tolist() == [0, 1, 2]
 
 
 def test_no_tiles_at_all_are_refused() -> None:
     with pytest.raises(ValueError, match="must be >= 1, got 0"):
-        choose_tiles(HALVES, PLACES, 0)
+        choose_shown(HALVES, PLACES, 0)
 
 
 def test_true_colour_shows_red_green_and_blue_bands() -> None:

@@ -156,6 +156,25 @@ def test_measured_data_are_named_as_the_limit(configs: dict[str, Config]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("synthetic", ("sigma nought", "level 1C")),
+        ("sen12ms", ("sigma nought", "level 1C")),
+        ("stac", ("gamma nought", "level 2A")),
+        ("folder", ("sigma or gamma nought", "level 1C or 2A")),
+    ],
+)
+def test_what_the_bands_hold_depends_on_the_source(
+    configs: dict[str, Config], source: str, words: tuple[str, ...]
+) -> None:
+    configs["s1"][OUR_KEY]["data"]["source"] = source
+    note = card(configs).split("## Bands")[1].split("##")[0]
+    levels = {"sigma nought", "gamma nought", "sigma or gamma nought"}
+    assert all(word in note for word in words)
+    assert not any(word in note for word in levels if word not in words[0])
+
+
+@pytest.mark.parametrize(
     ("method", "encoder", "dois"),
     [
         ("dual_simclr", "resnet", ["10.5194/isprs-annals-V-3-2022-705-2022"]),

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pandas as pd
 import pytest
 from tests.results import RUN
@@ -49,6 +51,13 @@ def test_the_bar_is_named_first() -> None:
     assert sentences[0] == (
         "The bar: late, fine-tuned with all labels, average accuracy (AA) 70.1 %."
     )
+
+
+def test_the_bar_has_the_share_of_labels_that_the_claim_names() -> None:
+    claim = dataclasses.replace(RUN.claim, reference_frac=0.5)
+    run = dataclasses.replace(RUN, claim=claim)
+    sentences = verdicts(run, _claims("holds"), REFERENCE, NO_FLOORS)[0].sentences
+    assert "late, fine-tuned with 50 % of the labels, average" in sentences[0]
 
 
 @pytest.mark.parametrize(("score", "is_low"), [(0.71, True), (0.69, False)])

@@ -176,6 +176,16 @@ pytestmark = pytest.mark.usefixtures("in_repository")
             r"export\.arms must be one of .*, got 'nosuch'; mend it",
             id="unknown arm to export",
         ),
+        pytest.param(
+            {"export.arms": ["mma", "late"]},
+            r"export\.arms must be one of .*mma.*, got 'late'; mend it",
+            id="export of an arm that is not pre-trained",
+        ),
+        pytest.param(
+            {"grid.arms.segmentation": [], "maps.arms": ["late"]},
+            r"maps\.arms must be \[\] where grid\.arms\.segmentation is .*, got late",
+            id="maps without segmentation",
+        ),
     ],
 )
 def test_sections_that_do_not_fit_are_refused(
@@ -193,3 +203,9 @@ def test_encoder_without_a_file_is_refused_under_its_own_key(tmp_path: Path) -> 
 def test_model_file_that_is_no_encoder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="got 'fusion'"):
         load_changed(tmp_path, {"encoders.fusion": {}})
+
+
+def test_a_task_without_arms_is_not_run(tmp_path: Path) -> None:
+    changes: dict[str, object] = {"grid.arms.segmentation": [], "maps.arms": []}
+    tasks = load_changed(tmp_path, changes).grid.arms
+    assert list(tasks) == ["single_label", "multi_label"]

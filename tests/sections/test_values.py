@@ -40,9 +40,9 @@ pytestmark = pytest.mark.usefixtures("in_repository")
             id="arm twice in a task",
         ),
         pytest.param(
-            {"grid.arms.single_label": []},
-            r"grid\.arms\.single_label .*must have at least 1 item",
-            id="task without arms",
+            {"grid.arms": {"single_label": [], "multi_label": []}},
+            r"grid\.arms needs at least one task with arms",
+            id="no task with arms",
         ),
         pytest.param(
             {"arms.mine": {**ARM, "method_options": {"views": {"a": 1}}}},

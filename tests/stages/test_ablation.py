@@ -20,7 +20,7 @@ def _draw(
 ) -> Drawn:
     """Name of each figure -> the published figures on it."""
     (folder / "metrics").mkdir()
-    for name in ("scores.csv", "intervals.csv"):
+    for name in ("scores.csv", "intervals.csv", "label_saving.csv"):
         shutil.copy(ROOT / "metrics" / name, folder / "metrics")
     monkeypatch.chdir(folder)
     params = load_params(ROOT / "params.yaml")

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from stages.arm_roles import from_scratch, pretrained, twins
+from stages.arm_roles import from_scratch, pretrained, twins, with_pretraining
 
 from sentinel_fusion.params import Params, load_params
 
@@ -31,3 +31,15 @@ def test_a_twin_has_the_same_encoder_inputs_fusion_and_bands(
 
 def test_arms_from_scratch_have_no_twin() -> None:
     assert set(twins(PARAMS)) == pretrained(PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("members", "is_pretrained"),
+    [(("early", "late"), False), (("early", "mma"), True)],
+)
+def test_an_ensemble_is_pre_trained_where_a_member_is(
+    members: tuple[str, ...], is_pretrained: bool
+) -> None:
+    params = PARAMS.model_copy(update={"ensembles": {"both": members}})
+    both = {"both"} if is_pretrained else set()
+    assert with_pretraining(params) == pretrained(PARAMS) | both

@@ -17,8 +17,8 @@ from sentinel_fusion.train.arms import ArmConfig, build_encoder
 from sentinel_fusion.train.cell_inputs import CellData, CellSettings
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.fit import Fit, fit
-from sentinel_fusion.train.learners import USES
 from sentinel_fusion.train.trials import Trials
+from sentinel_fusion.uses import USES
 
 SEED, RATE = 7, 0.01
 PROBABILITIES = [f"p{code}" for code in range(8)]

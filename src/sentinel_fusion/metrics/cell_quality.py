@@ -1,6 +1,5 @@
 """Beyond a cell's score: calibration, confusions, and how places differ."""
 
-import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -9,7 +8,7 @@ from operator import add
 import numpy as np
 from jaxtyping import Integer
 
-from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
+from sentinel_fusion.classes import CLASS_NAMES
 from sentinel_fusion.metrics.calibration import (
     Reliability,
     calibrate_classes,
@@ -17,6 +16,7 @@ from sentinel_fusion.metrics.calibration import (
     stack,
 )
 from sentinel_fusion.metrics.evidence import Evidence, Part, Tiles, runs
+from sentinel_fusion.metrics.task_metrics import metrics_of
 
 _QUANTILES = {"min": 0.0, "q25": 0.25, "median": 0.5, "q75": 0.75, "max": 1.0}
 COLUMNS = {
@@ -79,10 +79,10 @@ def _measure_seed(tiles: Iterable[Tiles], task: str, num_bins: int) -> _Seed:
 def _calibrate(
     tiles: Tiles, task: str, num_bins: int
 ) -> tuple[Reliability, Reliability]:
-    metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
-    if tiles.wanted.shape == tiles.probability.shape:
+    metrics = metrics_of(task)
+    if not metrics.HAS_ONE_CLASS:
         return calibrate_presence(tiles.probability, tiles.wanted, num_bins=num_bins)
-    probability, max_level = _whole(tiles, getattr(metrics, "LEVELS", 1))
+    probability, max_level = _whole(tiles, metrics.LEVELS)
     return calibrate_classes(
         probability, tiles.wanted, num_bins=num_bins, max_level=max_level
     )
@@ -111,14 +111,13 @@ def cell_rows(found: Quality, task: str) -> dict[str, list[Row]]:
     Returns:
         Rows of some of the tables of ``COLUMNS``.
     """
-    has_one_class = found.counts.shape[-2:] == (NUM_CLASSES, NUM_CLASSES)
     return {
         "calibration": calibration_rows(found),
         "reliability": reliability_rows(found),
         "places": place_rows(found, task),
         **(
             {"confusion": confusion_rows(found)}
-            if has_one_class
+            if metrics_of(task).HAS_ONE_CLASS
             else {"presence": presence_rows(found)}
         ),
     }
@@ -204,7 +203,7 @@ def place_rows(found: Quality, task: str) -> list[Row]:
         One row: quantiles over places of the task's headline metric, each place's
         score being the mean over seeds; and the number of places.
     """
-    metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
+    metrics = metrics_of(task)
     scores = metrics.count_scores(found.counts)[metrics.HEADLINE_METRIC].mean(axis=0)
     quantiles = np.quantile(scores, list(_QUANTILES.values()))
     columns = [*quantiles[:, None], np.array([len(scores)])]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int64, Real
 
+from sentinel_fusion.classes import CLASS_NAMES
 from sentinel_fusion.metrics.confusion import hits
 
 
@@ -102,3 +103,41 @@ def by_chance(
     rows = confusion.sum(axis=-1, keepdims=True).astype(np.float64)
     columns = confusion.sum(axis=-2, keepdims=True)
     return np.asarray(rows * columns / rows.sum(axis=-2, keepdims=True))
+
+
+def class_scores(
+    prefix: str, values: Float[np.ndarray, " classes"]
+) -> dict[str, float]:
+    """A score of each class, by name.
+
+    Args:
+        prefix: Name of the score.
+        values: One a class, NaN where it is not defined.
+
+    Returns:
+        "<prefix>_<class>" where defined.
+    """
+    return {
+        f"{prefix}_{name}": float(value)
+        for name, value in zip(CLASS_NAMES, values, strict=True)
+        if np.isfinite(value)
+    }
+
+
+def confusion_scores(
+    confusion: Int64[np.ndarray, "classes classes"],
+) -> dict[str, float]:
+    """A confusion matrix, by name.
+
+    Args:
+        confusion: Counts by true and predicted class.
+
+    Returns:
+        "confusion_<true>_<predicted>" where the count is above 0.
+    """
+    return {
+        f"confusion_{name}_{other}": float(count)
+        for name, row in zip(CLASS_NAMES, confusion, strict=True)
+        for other, count in zip(CLASS_NAMES, row, strict=True)
+        if count
+    }

@@ -24,12 +24,12 @@ def spread(z: Float[Tensor, "tiles dim"]) -> float:
 
 
 def is_collapsed(
-    spread: float, rank: float, *, min_spread: float, min_rank: float
+    measured_spread: float, rank: float, *, min_spread: float, min_rank: float
 ) -> bool:
     """Whether projections have fallen onto a point, or onto too few directions.
 
     Args:
-        spread: What ``spread`` measures.
+        measured_spread: What ``spread`` gives of them.
         rank: Their effective rank.
         min_spread: Below it the collapse is complete (Chen and He 2021, arXiv
             2011.10566).
@@ -39,4 +39,4 @@ def is_collapsed(
     Returns:
         True for either.
     """
-    return spread < min_spread or rank < min_rank
+    return measured_spread < min_spread or rank < min_rank

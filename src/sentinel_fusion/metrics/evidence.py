@@ -1,11 +1,9 @@
 """What the scores of one use and seed are functions of, gathered a part at a time.
 
-The metrics module of a task says what it needs of some tiles (``reduce``) and how that
-of several parts is put together (``join``): counts, which add up, or where a score
-needs every tile, the predictions themselves.
+The metrics module of a task says what it needs of some tiles and how that of several
+parts is put together, see ``TaskMetrics``.
 """
 
-import importlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -14,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Integer
+
+from sentinel_fusion.metrics.task_metrics import metrics_of
 
 Part = tuple[str, int, Sequence[pd.DataFrame]]
 """Use, seed, and the prediction table of each member, on the same tiles: of an arm; or
@@ -49,7 +49,7 @@ class Evidence:
             task: Name of the task, a module of ``sentinel_fusion.metrics``.
             tiles: Tiles to start with.
         """
-        self._metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
+        self._metrics = metrics_of(task)
         self._val: list[Any] = []
         self._test: dict[str, list[Any]] = {}
         for some in tiles:
@@ -94,8 +94,7 @@ class Evidence:
             Metric -> value.
         """
         test = self._metrics.join([*chain.from_iterable(self._test.values())])
-        scores: dict[str, float] = self._metrics.score(test, self._joined_val())
-        return scores
+        return self._metrics.score(test, self._joined_val())
 
     def val_score(self) -> float:
         """What learning rates were chosen by.
@@ -103,7 +102,7 @@ class Evidence:
         Returns:
             Selection score of the validation tiles.
         """
-        return float(self._metrics.val_score(self._joined_val()))
+        return self._metrics.val_score(self._joined_val())
 
     def _joined_val(self) -> Any:  # noqa: ANN401 - what it is, the task knows
         return self._metrics.join(self._val)
@@ -131,7 +130,7 @@ def _tiles(members: Sequence[pd.DataFrame], task: str) -> Iterator[Tiles]:
     Raises:
         ValueError: If the members do not hold the same tiles in the same order.
     """
-    metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
+    metrics = metrics_of(task)
     first, *others = members
     if any(list(m["tile_id"]) != list(first["tile_id"]) for m in others):
         raise ValueError("members of an ensemble must have predicted the same tiles")
@@ -139,6 +138,7 @@ def _tiles(members: Sequence[pd.DataFrame], task: str) -> Iterator[Tiles]:
         found = [metrics.from_predictions(table.iloc[rows]) for table in members]
         probability, wanted = found[0]
         if others:
-            probability = np.mean([p for p, _ in found], axis=0, dtype=np.float32)
+            shares = [share for share, _ in found]
+            probability = np.asarray(np.mean(shares, axis=0, dtype=np.float32))
         places = first["place_id"].to_numpy()[rows]
         yield Tiles(str(split), places, probability, wanted, len(members))

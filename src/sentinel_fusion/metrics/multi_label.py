@@ -20,8 +20,10 @@ from sentinel_fusion.metrics.selection.multi_label import (
 )
 
 __all__ = [
+    "HAS_ONE_CLASS",
     "HEADLINE_METRIC",
     "HEADLINE_TITLE",
+    "LEVELS",
     "chance_counts",
     "choose_threshold",
     "class_f1",
@@ -39,6 +41,8 @@ __all__ = [
 HEADLINE_METRIC = "macro_f1"
 """The score of the label-fraction curve."""
 HEADLINE_TITLE = "macro F1"
+HAS_ONE_CLASS = False
+LEVELS = 1
 Reduced = tuple[Float[np.ndarray, "_ classes"], Integer[np.ndarray, "_ classes"]]
 """Probabilities and targets: average precision needs those of all tiles."""
 

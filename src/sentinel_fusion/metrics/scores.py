@@ -1,6 +1,5 @@
 """Scores of a cell's predictions, by the metrics module of its task."""
 
-import importlib
 from collections.abc import Iterable, Iterator
 from itertools import product
 
@@ -8,6 +7,7 @@ import pandas as pd
 
 from sentinel_fusion.classes import CLASS_NAMES
 from sentinel_fusion.metrics.evidence import Evidence, Part, runs
+from sentinel_fusion.metrics.task_metrics import metrics_of
 
 _DIGITS = 6
 _TABULAR = ("confusion_", "precision_")
@@ -42,8 +42,7 @@ def headline_summary(scores: pd.DataFrame, task: str) -> dict[str, dict[str, flo
     Returns:
         Use -> metric -> mean, and "<metric>_sd" for the task's headline metric.
     """
-    metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
-    headline = metrics.HEADLINE_METRIC
+    headline = metrics_of(task).HEADLINE_METRIC
     shown = scores[~scores["metric"].str.startswith(_TABULAR)]
     summary = {}
     for use, group in shown.groupby("use"):

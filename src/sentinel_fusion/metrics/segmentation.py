@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Real, UInt8
 
-from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
+from sentinel_fusion.classes import NUM_CLASSES
 from sentinel_fusion.metrics.classification import (
     add_up,
     by_chance,
+    class_scores,
+    confusion_scores,
     overall_accuracy,
     stack_places,
 )
@@ -29,6 +31,7 @@ from sentinel_fusion.metrics.selection.segmentation import (
 )
 
 __all__ = [
+    "HAS_ONE_CLASS",
     "HEADLINE_METRIC",
     "HEADLINE_TITLE",
     "LEVELS",
@@ -47,6 +50,7 @@ __all__ = [
 HEADLINE_METRIC = "miou"
 """The score of the label-fraction curve."""
 HEADLINE_TITLE = "mean IoU"
+HAS_ONE_CLASS = True
 chance_counts = by_chance
 """Counts as of predictions as frequent that know nothing about the pixels."""
 join = add_up
@@ -88,21 +92,12 @@ def score(test: Counts, val: Counts) -> dict[str, float]:
         confusion matrix as "confusion_<true>_<predicted>" pixel counts above 0.
     """
     require_labels(test)
-    iou = class_iou(test)
-    scores = {name: float(value) for name, value in count_scores(test).items()}
-    for prefix, values in (("iou", iou), ("accuracy", class_accuracies(test))):
-        scores |= {
-            f"{prefix}_{name}": float(value)
-            for name, value in zip(CLASS_NAMES, values, strict=True)
-            if np.isfinite(value)
-        }
-    for name, row in zip(CLASS_NAMES, test, strict=True):
-        scores |= {
-            f"confusion_{name}_{other}": float(count)
-            for other, count in zip(CLASS_NAMES, row, strict=True)
-            if count
-        }
-    return scores
+    return {
+        **{name: float(value) for name, value in count_scores(test).items()},
+        **class_scores("iou", class_iou(test)),
+        **class_scores("accuracy", class_accuracies(test)),
+        **confusion_scores(test),
+    }
 
 
 def from_predictions(table: pd.DataFrame) -> tuple[Probability, Wanted]:

@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer, Real
 
-from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
+from sentinel_fusion.classes import NUM_CLASSES
 from sentinel_fusion.metrics.classification import (
     add_up,
     by_chance,
+    class_scores,
+    confusion_scores,
     kappa,
     macro_f1,
     overall_accuracy,
@@ -23,8 +25,10 @@ from sentinel_fusion.metrics.selection.single_label import (
 )
 
 __all__ = [
+    "HAS_ONE_CLASS",
     "HEADLINE_METRIC",
     "HEADLINE_TITLE",
+    "LEVELS",
     "Counts",
     "chance_counts",
     "count_places",
@@ -40,6 +44,8 @@ __all__ = [
 HEADLINE_METRIC = "aa"
 """The score of the label-fraction curve."""
 HEADLINE_TITLE = "average accuracy (AA)"
+HAS_ONE_CLASS = True
+LEVELS = 1
 chance_counts = by_chance
 """Counts as of predictions as frequent that know nothing about the tiles."""
 join = add_up
@@ -79,23 +85,12 @@ def score(test: Counts, val: Counts) -> dict[str, float]:
         for the classes where they are defined, and the confusion matrix as
         "confusion_<true>_<predicted>" counts above 0.
     """
-    scores = {name: float(value) for name, value in count_scores(test).items()}
-    for prefix, values in (
-        ("accuracy", class_accuracies(test)),
-        ("precision", class_accuracies(test.T)),
-    ):
-        scores |= {
-            f"{prefix}_{name}": float(value)
-            for name, value in zip(CLASS_NAMES, values, strict=True)
-            if np.isfinite(value)
-        }
-    for name, row in zip(CLASS_NAMES, test, strict=True):
-        scores |= {
-            f"confusion_{name}_{other}": float(count)
-            for other, count in zip(CLASS_NAMES, row, strict=True)
-            if count
-        }
-    return scores
+    return {
+        **{name: float(value) for name, value in count_scores(test).items()},
+        **class_scores("accuracy", class_accuracies(test)),
+        **class_scores("precision", class_accuracies(test.T)),
+        **confusion_scores(test),
+    }
 
 
 def from_predictions(

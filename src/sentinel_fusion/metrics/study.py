@@ -1,6 +1,5 @@
 """The scores of a task's arms on the same resampled test places."""
 
-import importlib
 from collections.abc import Collection
 
 import numpy as np
@@ -17,6 +16,7 @@ from sentinel_fusion.metrics.comparisons import (
 )
 from sentinel_fusion.metrics.intervals import interval
 from sentinel_fusion.metrics.place_counts import PlaceCounts, require_paired
+from sentinel_fusion.metrics.task_metrics import metrics_of
 
 _COLUMNS = (
     *("arm", "use", "label_frac", "metric", "mean", "low", "high"),
@@ -42,7 +42,7 @@ class Study:
         """
         require_paired(cells)
         self._cells = cells
-        self._metrics = importlib.import_module(f"sentinel_fusion.metrics.{task}")
+        self._metrics = metrics_of(task)
         num_places = len(next(iter(cells.values())).places)
         self._weights = place_weights(num_places, draws, seed)
         self._scores = {
@@ -53,7 +53,7 @@ class Study:
     @property
     def metric(self) -> str:
         """The score of the label-fraction curve."""
-        return str(self._metrics.HEADLINE_METRIC)
+        return self._metrics.HEADLINE_METRIC
 
     @property
     def samples(self) -> Samples:
@@ -73,10 +73,7 @@ class Study:
         def score(
             counts: Real[np.ndarray, "*batch rows columns"],
         ) -> dict[str, np.ndarray]:
-            found: dict[str, np.ndarray] = self._metrics.count_scores(
-                self._metrics.chance_counts(counts)
-            )
-            return found
+            return self._metrics.count_scores(self._metrics.chance_counts(counts))
 
         return {
             point: resample(cell.counts, score, self._weights)[self.metric]

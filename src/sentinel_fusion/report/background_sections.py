@@ -1,6 +1,6 @@
 """The sections of the page that say what stands behind the results."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ from sentinel_fusion.report.background_charts import (
     diagnostics_chart,
     realism_chart,
 )
-from sentinel_fusion.report.blocks import Block, Note, Row, Section, Text, gap
+from sentinel_fusion.report.blocks import Block, Note, Row, Section, Text, gap, or_gap
 from sentinel_fusion.report.page_tables import (
     frame_table,
     record_table,
@@ -77,19 +77,14 @@ def diagnostics_section(run: Run, results: Results) -> Section:
         "Whether the features are good before any label is seen: alignment and "
         "uniformity, effective rank, retrieval across sensors, a probe by neighbours.",
     )
-    curves = results.table("diagnostics_curves.csv")
-    section.blocks.append(
-        gap("diagnostics_curves.csv")
-        if curves is None
-        else diagnostics_chart(run, curves)
+    blocks, title = section.blocks, "Diagnostics at the end of each pre-training"
+    name = "diagnostics_curves.csv"
+    curves, numbers = results.table(name), results.record("diagnostics.json")
+    blocks += or_gap(name, curves, lambda found: [diagnostics_chart(run, found)])
+    blocks += or_gap(
+        "diagnostics.json", numbers, lambda found: [records_table(title, found)]
     )
-    numbers = results.record("diagnostics.json")
-    section.blocks.append(
-        gap("diagnostics.json")
-        if numbers is None
-        else records_table("Diagnostics at the end of each pre-training", numbers)
-    )
-    section.blocks.extend(pictures_of("diagnostics", run, results))
+    blocks += pictures_of("diagnostics", run, results)
     return section
 
 
@@ -116,18 +111,18 @@ def data_section(run: Run, results: Results) -> Section:
         blocks.extend(_say_blocks(numbers))
         blocks.append(record_table("What the tile stores hold", numbers))
     rows = results.table("realism.csv")
-    if rows is None:
-        blocks.append(gap("realism.csv"))
-    else:
-        blocks.append(realism_chart(run, rows))
-        words = rows.assign(inside=rows["inside"].map({True: "yes", False: "no"}))
-        title = "Where the simulator lies inside real places' spread"
-        blocks.append(frame_table(title, words, _REALISM))
+    blocks.extend(or_gap("realism.csv", rows, lambda found: _realism(run, found)))
     summary = results.record("realism.json")
     if summary is not None:
         blocks.extend(record_tables("Realism in numbers", summary))
     blocks.extend(pictures_of("realism", run, results))
     return section
+
+
+def _realism(run: Run, rows: pd.DataFrame) -> list[Block]:
+    words = rows.assign(inside=rows["inside"].map({True: "yes", False: "no"}))
+    title = "Where the simulator lies inside real places' spread"
+    return [realism_chart(run, rows), frame_table(title, words, _REALISM)]
 
 
 def _say_blocks(numbers: Mapping[str, Mapping[str, Any]]) -> list[Block]:
@@ -158,19 +153,19 @@ def fairness_section(results: Results) -> Section:
         "The budget of every cell, with the learning rate chosen on validation places; "
         "and what was counted between the splits before anything trained.",
     )
-    budget = results.table("budget.csv")
-    section.blocks.append(
-        gap("budget.csv")
-        if budget is None
-        else frame_table("Budget of every cell", _worded(budget), _BUDGET)
-    )
-    leakage = results.record("leakage.json")
+    section.blocks.extend(or_gap("budget.csv", results.table("budget.csv"), _budget))
     section.blocks.extend(
-        [gap("leakage.json")]
-        if leakage is None
-        else record_tables("Leakage between the splits, tiles", leakage)
+        or_gap("leakage.json", results.record("leakage.json"), _leakage)
     )
     return section
+
+
+def _budget(rows: pd.DataFrame) -> list[Block]:
+    return [frame_table("Budget of every cell", _worded(rows), _BUDGET)]
+
+
+def _leakage(numbers: Mapping[str, Any]) -> Sequence[Block]:
+    return record_tables("Leakage between the splits, tiles", numbers)
 
 
 def _worded(budget: pd.DataFrame) -> pd.DataFrame:
@@ -192,18 +187,14 @@ def cost_section(run: Run, results: Results) -> Section:
     """
     costs = results.rows("cost.json")
     lead = "What every pre-training and every cell took: all seeds, both uses."
-    if costs is None:
-        return Section("cost", "Cost", lead, [gap("cost.json")])
+    blocks = or_gap("cost.json", costs, lambda found: _cost(run, found))
+    return Section("cost", "Cost", lead, blocks)
+
+
+def _cost(run: Run, costs: list[dict[str, Any]]) -> list[Block]:
     rows = pd.DataFrame(costs).reindex(columns=list(_COST))
-    return Section(
-        "cost",
-        "Cost",
-        lead,
-        [
-            cost_chart(run, costs),
-            frame_table("Cost of every pre-training and cell", rows, _COST),
-        ],
-    )
+    title = "Cost of every pre-training and cell"
+    return [cost_chart(run, costs), frame_table(title, rows, _COST)]
 
 
 def provenance_section(

@@ -1,10 +1,10 @@
 """What a section of the page is made of; the template knows how each is shown."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -177,6 +177,23 @@ class Text:
 
 
 Block = Note | Table | Charts | Row | Picture | Verdict | Text
+T = TypeVar("T")
+
+
+def or_gap(
+    name: str, found: T | None, show: Callable[[T], Sequence[Block]]
+) -> list[Block]:
+    """What shows a result, or what stands in its place.
+
+    Args:
+        name: File below ``metrics/``.
+        found: What is in it, if it is there.
+        show: Blocks that show it.
+
+    Returns:
+        Those blocks, or a gap.
+    """
+    return [gap(name)] if found is None else [*show(found)]
 
 
 @dataclass(frozen=True)

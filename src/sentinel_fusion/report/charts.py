@@ -7,7 +7,8 @@ from typing import Any
 import altair as alt
 
 from sentinel_fusion.report.chart_style import arm_styles, config, themed
-from sentinel_fusion.report.run import USES, Run
+from sentinel_fusion.report.run import Run
+from sentinel_fusion.uses import USES
 
 IN_TASK = "datum.task === task"
 IN_USES = "indexof(uses, datum.use) >= 0"

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 
 from sentinel_fusion.report.efficiency import USE_TITLES
+from sentinel_fusion.report.run import percent
 
 KEYS = ["task", "use", "arm", "label_frac", "metric"]
 """What names a score in ``metrics/intervals.csv``."""
 CURVES = "metrics/ablation.json"
 """Metrics whose values stand in ``metrics/intervals.csv`` with intervals."""
+_CONFIDENCE = "intervals.confidence"
 MOST_ROWS = 60
 """Length of a table in a comment; the rest is counted."""
 FEW_ROWS = 10
@@ -27,6 +29,7 @@ def compare(
     metrics: Changes,
     old: pd.DataFrame | None,
     new: pd.DataFrame | None,
+    confidence: float,
 ) -> str:
     """Params, scores with intervals and other metrics that changed.
 
@@ -36,6 +39,7 @@ def compare(
         metrics: Changes of metrics.
         old: ``KEYS``, "mean", "low" and "high" of the base; None if it has none.
         new: The same of the working tree.
+        confidence: That of the working tree's intervals.
 
     Returns:
         Markdown that ends with a line break.
@@ -45,7 +49,7 @@ def compare(
         where = base if old is None else "the working tree"
         parts.append(f"No intervals: {where} has no metrics/intervals.csv.")
     else:
-        parts.append(_scores(old, new, base))
+        parts.append(_scores(old, new, base, _intervals(params, confidence)))
         metrics = {name: keys for name, keys in metrics.items() if name != CURVES}
     parts.append(_section("metric", metrics, base))
     return "\n\n".join(parts) + "\n"
@@ -81,7 +85,17 @@ def changed_scores(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     return changed.loc[order.sort_values(["outside", "size"], kind="stable").index]
 
 
-def _scores(old: pd.DataFrame, new: pd.DataFrame, base: str) -> str:
+def _intervals(params: Changes, confidence: float) -> str:
+    """What both sides' intervals are called."""
+    changes = {key: side for keys in params.values() for key, side in keys.items()}
+    old = changes.get(_CONFIDENCE, {}).get("old")
+    here = f"{percent(confidence)} intervals"
+    if old in (None, confidence):
+        return here
+    return f"{percent(old)} intervals there, {here} here"
+
+
+def _scores(old: pd.DataFrame, new: pd.DataFrame, base: str, intervals: str) -> str:
     rows = changed_scores(old, new)
     if rows.empty:
         return f"No score changed: {len(new)} are the same."
@@ -99,7 +113,7 @@ def _scores(old: pd.DataFrame, new: pd.DataFrame, base: str) -> str:
     count = int(rows["outside"].sum())
     said = (
         f"{len(rows)} scores changed, {count} to outside the interval on either side "
-        "(in %, with 95 % intervals; both sides are scored on the same places, so a "
+        f"(in %, with {intervals}; both sides are scored on the same places, so a "
         "change inside may still be one)."
     )
     outside, inside = lines[:count], lines[count:]

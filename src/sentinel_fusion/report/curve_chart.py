@@ -17,7 +17,8 @@ from sentinel_fusion.report.charts import (
 )
 from sentinel_fusion.report.efficiency import USE_TITLES
 from sentinel_fusion.report.results import Results
-from sentinel_fusion.report.run import USES, Run
+from sentinel_fusion.report.run import Run
+from sentinel_fusion.uses import USES
 
 _KEYS = ["task", "use", "label_frac"]
 _DODGE = 1.03
@@ -57,7 +58,7 @@ def curve_points(run: Run, results: Results) -> tuple[pd.DataFrame, str] | None:
 
 
 def reference_scores(run: Run, results: Results) -> pd.DataFrame:
-    """The best supervised arm of each task, fine-tuned with all labels.
+    """The best supervised arm of each task, fine-tuned with the claim's share.
 
     Args:
         run: Arms, tasks and data of the run.
@@ -127,8 +128,9 @@ def curve_charts(
         caption=(
             f"Score against the share of labels; {spread}. Solid: pre-trained; dashed: "
             "from scratch; hollow: another encoder family. Dotted line: the best "
-            "supervised arm with all labels. Grey: the best random frozen features, "
-            "the floor. Arms stand side by side, at the same shares of labels."
+            f"supervised arm with {run.claim.reference_labels}. Grey: the best random "
+            "frozen features, the floor. Arms stand side by side, at the same shares "
+            "of labels."
         ),
     )
 
@@ -171,7 +173,7 @@ def _curve_spec(
         opacity=alt.condition(hover, alt.value(1), alt.value(0.15)),
     )
     layers = [
-        *_context(points),
+        *_context(run, points),
         base.mark_rule(strokeWidth=1.2).encode(
             y=_score_axis("low", points), y2="high:Q"
         ),
@@ -214,7 +216,7 @@ def _score_axis(field: str, points: pd.DataFrame) -> alt.Y:
     return alt.Y(f"{field}:Q", scale=scale, axis=axis, title=None)
 
 
-def _context(points: pd.DataFrame) -> list[alt.Chart]:
+def _context(run: Run, points: pd.DataFrame) -> list[alt.Chart]:
     """The floor and the reference, behind the curves."""
     score = _score_axis("mean", points)
     floor = source("floor", IN_TASK).encode(
@@ -226,7 +228,7 @@ def _context(points: pd.DataFrame) -> list[alt.Chart]:
         ],
     )
     reference = source("references", IN_TASK)
-    label = "'best supervised, all labels: ' + datum.arm"
+    label = f"'best supervised, {run.claim.reference_labels}: ' + datum.arm"
     return [
         floor.mark_line(color=MUTED, strokeWidth=7, opacity=0.3, strokeCap="round"),
         reference.mark_rule(color=MUTED, strokeDash=[1, 3], strokeWidth=2).encode(

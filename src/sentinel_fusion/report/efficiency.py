@@ -1,10 +1,9 @@
 """The label-fraction curve as numbers: means over seeds, labels needed, a table."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import pandas as pd
-
-from sentinel_fusion.metrics.label_efficiency import labels_needed
 
 CURVE_KEYS = ["task", "use", "arm", "label_frac"]
 USE_TITLES = {"finetuned": "fine-tuned", "frozen": "frozen encoder"}
@@ -71,18 +70,14 @@ def curve(
     return with_intervals(summary, intervals[intervals["metric"] == metric])
 
 
-def report_task(
-    summary: pd.DataFrame, metric: str, baselines: set[str], pretrained: set[str]
-) -> Report:
+def report_task(summary: pd.DataFrame, metric: str, savings: pd.DataFrame) -> Report:
     """The curve of a task and the labels each pre-trained arm needs.
-
-    The reference is the best baseline, fine-tuned with all labels.
 
     Args:
         summary: Summary of one task.
         metric: Its metric.
-        baselines: Arms without pre-training, among which the reference is the best.
-        pretrained: Arms whose labels needed are looked for.
+        savings: What ``metrics.label_saving`` found of the task, which also chooses the
+            reference; no rows where nothing is compared with one.
 
     Returns:
         Use -> arm -> "pct_010" -> mean and spread; "reference"; and "labels_needed":
@@ -100,32 +95,21 @@ def report_task(
             }
             for arm, line in rows.groupby("arm", sort=False)
         }
-    is_rival = summary["arm"].isin(baselines) & (summary["use"] == "finetuned")
-    rivals = summary[is_rival & (summary["label_frac"] == 1)]
-    if rivals.empty:
+    if savings.empty:
         return report
-    best = rivals.sort_values("mean").iloc[-1]
-    reference = float(best["mean"])
-    report["reference"] = {"arm": str(best["arm"]), metric: round(reference, _DIGITS)}
+    arm, reference = savings.iloc[0][["reference_arm", "reference"]]
+    report["reference"] = {"arm": str(arm), metric: round(float(reference), _DIGITS)}
     report["labels_needed"] = {
-        str(use): {
-            str(arm): _needed(line, reference)
-            for arm, line in rows.groupby("arm", sort=False)
-            if arm in pretrained
-        }
-        for use, rows in summary.groupby("use")
+        str(use): {row["arm"]: _needed(row) for row in rows.to_dict("records")}
+        for use, rows in savings.groupby("use")
     }
     return report
 
 
-def _needed(line: pd.DataFrame, reference: float) -> Report:
-    rows = line.sort_values("label_frac")
-    needed = labels_needed(
-        rows["label_frac"].tolist(), rows["mean"].tolist(), reference
-    )
-    if needed is None:
+def _needed(row: Mapping[Any, Any]) -> Report:
+    if not row["reached"]:
         return {"reached": False}
-    return {"reached": True, "labels_pct": round(100 * needed, 3)}
+    return {"reached": True, "labels_pct": round(row["labels_pct"], 3)}
 
 
 def percent_key(label_frac: float) -> str:

@@ -46,7 +46,7 @@ _LINE_IN, _SCORE_IN, _CAPTION_IN, _LEGEND_ENTRY_IN = 0.15, 0.22, 0.45, 0.9
 _TITLE_CHARACTERS = 18
 
 
-def choose_tiles(
+def choose_shown(
     fractions: Float[np.ndarray, "tiles classes"],
     places: Shaped[np.ndarray, " tiles"],
     count: int,

@@ -15,6 +15,22 @@ OLDEST_TIMM = "1.0.31"
 SENSOR_TITLES = {"s1": "Sentinel-1", "s2": "Sentinel-2"}
 GENERATED = "synthetic"
 """Data source whose images are computed, not measured."""
+_SIGMA_AND_L1C = (
+    "as backscatter (sigma nought) in dB and as reflectance at the top of the "
+    "atmosphere (level 1C)"
+)
+_QUANTITIES = {
+    "stac": (
+        "as the catalogue's collections have them: backscatter in dB, gamma nought "
+        "where Sentinel-1 is terrain-corrected (sentinel-1-rtc), and reflectance at "
+        "the surface (level 2A), with B10 as 0"
+    ),
+    "folder": (
+        "as the user's scenes had them, which did not say: backscatter in dB, sigma or "
+        "gamma nought, and reflectance, level 1C or 2A"
+    ),
+}
+"""Data source -> what its bands hold, where that is not ``_SIGMA_AND_L1C``."""
 _P1 = (
     "Scheibenreif, Mommert, Borth 2022, Contrastive Self-Supervised Data Fusion for "
     "Satellite Imagery, ISPRS Annals V-3-2022, "
@@ -72,7 +88,7 @@ def model_card(
         _front_matter(configs, about),
         _summary(configs, about),
         _loading(folder, configs),
-        _bands(configs),
+        _bands(configs, about["data"]["source"]),
         _training(configs, about, budget),
         _scores(about["arm"], scores, headlines, labelled),
         _limits(about, labelled),
@@ -144,7 +160,7 @@ def _loading(folder: str, configs: Mapping[str, dict[str, Any]]) -> str:
     )
 
 
-def _bands(configs: Mapping[str, dict[str, Any]]) -> str:
+def _bands(configs: Mapping[str, dict[str, Any]], source: str) -> str:
     tables = []
     for name, config in configs.items():
         rows = [
@@ -159,9 +175,9 @@ def _bands(configs: Mapping[str, dict[str, Any]]) -> str:
             f"{''.join(rows)}"
         )
     note = (
-        "Bands are expected as backscatter (sigma nought) in dB and as reflectance at "
-        "the top of the atmosphere (level 1C). Means and deviations are those of the "
-        "pre-training tiles; `config.json` has all digits.\n"
+        f"Bands are expected {_QUANTITIES.get(source, _SIGMA_AND_L1C)}. Means and "
+        "deviations are those of the pre-training tiles; `config.json` has all "
+        "digits.\n"
     )
     return "\n".join(["## Bands and normalisation\n", *tables, note])
 

@@ -20,7 +20,8 @@ from sentinel_fusion.report.charts import (
     sparse_axis,
 )
 from sentinel_fusion.report.efficiency import USE_TITLES
-from sentinel_fusion.report.run import USES, Run
+from sentinel_fusion.report.run import Run
+from sentinel_fusion.uses import USES
 
 _CELL_COLOUR = "#0b5cad"
 _MARK_PX = 9

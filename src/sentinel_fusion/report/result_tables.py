@@ -9,7 +9,8 @@ from sentinel_fusion.report.blocks import Table
 from sentinel_fusion.report.difference_charts import other_side
 from sentinel_fusion.report.efficiency import USE_TITLES
 from sentinel_fusion.report.page_tables import NOTHING, interval, number
-from sentinel_fusion.report.run import USES, Run, percent, spell
+from sentinel_fusion.report.run import Run, percent, spell
+from sentinel_fusion.uses import USES
 
 
 def score_tables(run: Run, points: pd.DataFrame, spread: str) -> list[Table]:

@@ -82,8 +82,8 @@ class Results:
         Returns:
             Its content; None where there is no such file or nothing in it.
         """
-        file = self.folder / name
-        return (json.loads(file.read_text()) or None) if file.is_file() else None
+        found: dict[str, Any] | None = self._json(name)
+        return found
 
     def rows(self, name: str) -> list[dict[str, Any]] | None:
         """A JSON file that holds rows.
@@ -94,6 +94,10 @@ class Results:
         Returns:
             Its rows; None where there is no such file or no row in it.
         """
+        found: list[dict[str, Any]] | None = self._json(name)
+        return found
+
+    def _json(self, name: str) -> Any:  # noqa: ANN401 - a record or rows
         file = self.folder / name
         return (json.loads(file.read_text()) or None) if file.is_file() else None
 

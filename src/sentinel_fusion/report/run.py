@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-USES = ("finetuned", "frozen")
-
 
 @dataclass(frozen=True)
 class Claim:
@@ -19,6 +17,13 @@ class Claim:
     label_frac: float
     reference_frac: float
     confidence: float
+
+    @property
+    def reference_labels(self) -> str:
+        """What the best supervised arm has, such as "all labels"."""
+        if self.reference_frac == 1:
+            return "all labels"
+        return f"{percent(self.reference_frac)} of the labels"
 
 
 @dataclass(frozen=True)

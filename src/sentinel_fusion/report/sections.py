@@ -1,6 +1,12 @@
 """The sections of the page that hold results, each from what a run left."""
 
-from sentinel_fusion.report.blocks import Block, Section, gap
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from sentinel_fusion.report.blocks import Block, Section, gap, or_gap
 from sentinel_fusion.report.curve_chart import (
     NO_FLOORS,
     curve_charts,
@@ -64,17 +70,21 @@ def verdict_section(run: Run, results: Results) -> Section:
         "and is undecided otherwise.",
     )
     claims = results.record("claims.json")
-    if claims is None:
-        section.blocks.append(gap("claims.json"))
-    else:
-        rows = claim_rows(claims)
-        points = curve_points(run, results)
-        floors = floor_scores(run, points[0]) if points else NO_FLOORS
-        references = reference_scores(run, results)
-        section.blocks.extend(verdicts(run, rows, references, floors))
-        section.blocks.append(claims_chart(run, rows))
-        section.blocks.extend(claim_tables(run, rows))
+    section.blocks.extend(
+        or_gap("claims.json", claims, lambda found: _claim_blocks(run, results, found))
+    )
     return section
+
+
+def _claim_blocks(run: Run, results: Results, claims: Mapping[str, Any]) -> list[Block]:
+    rows = claim_rows(claims)
+    points = curve_points(run, results)
+    floors = floor_scores(run, points[0]) if points else NO_FLOORS
+    return [
+        *verdicts(run, rows, reference_scores(run, results), floors),
+        claims_chart(run, rows),
+        *claim_tables(run, rows),
+    ]
 
 
 def curves_section(run: Run, results: Results) -> Section:
@@ -103,19 +113,15 @@ def curves_section(run: Run, results: Results) -> Section:
     section.blocks.append(curve_charts(run, points, spread, references))
     section.blocks.extend(pictures_of("figures", run, results, is_fallback=True))
     section.blocks.extend(score_tables(run, points, spread))
-    savings = results.table("label_saving.csv")
-    section.blocks.extend(
-        [gap("label_saving.csv")] if savings is None else saving_tables(run, savings)
-    )
-    scores = results.table("scores.csv")
-    section.blocks.extend(
-        [gap("scores.csv")] if scores is None else metric_tables(run, scores)
-    )
+    for name, show in (
+        ("label_saving.csv", saving_tables),
+        ("scores.csv", metric_tables),
+    ):
+        section.blocks.extend(or_gap(name, results.table(name), partial(show, run)))
+    title = "The headline experiment, finetune in params.yaml"
     headline = results.record("headline.json")
-    section.blocks.append(
-        gap("headline.json")
-        if headline is None
-        else record_table("The headline experiment, finetune in params.yaml", headline)
+    section.blocks.extend(
+        or_gap("headline.json", headline, lambda found: [record_table(title, found)])
     )
     return section
 
@@ -137,12 +143,13 @@ def comparisons_section(run: Run, results: Results) -> Section:
         "hard for all of them. P values are corrected by Holm's method over all "
         "comparisons asked for.",
     )
-    rows = results.table("comparisons.csv")
-    if rows is None:
-        section.blocks.append(gap("comparisons.csv"))
-    else:
-        section.blocks.append(comparisons_chart(run, rows))
-        section.blocks.extend(comparison_tables(run, rows))
+    section.blocks.extend(
+        or_gap(
+            "comparisons.csv",
+            results.table("comparisons.csv"),
+            lambda rows: [comparisons_chart(run, rows), *comparison_tables(run, rows)],
+        )
+    )
     return section
 
 
@@ -181,20 +188,14 @@ def quality_section(run: Run, results: Results) -> Section:
         "What the predictions of each cell are worth: whether their confidence can be "
         "believed, what is taken for what, and how much a score depends on the place.",
     )
-    blocks = section.blocks
-    for name, charts in (
-        ("reliability.csv", reliability_charts),
-        ("confusion.csv", confusion_charts),
-    ):
-        rows = results.table(name)
-        blocks.append(gap(name) if rows is None else charts(run, rows))
-    places = results.table("places.csv")
-    blocks.append(gap("places.csv") if places is None else places_chart(run, places))
-    calibration = results.table("calibration.csv")
-    blocks.append(
-        gap("calibration.csv")
-        if calibration is None
-        else frame_table("Calibration errors of every cell", calibration, _CALIBRATION)
-    )
-    blocks.extend(pictures_of("calibration", run, results))
+    title = "Calibration errors of every cell"
+    shows: dict[str, Callable[[pd.DataFrame], list[Block]]] = {
+        "reliability.csv": lambda rows: [reliability_charts(run, rows)],
+        "confusion.csv": lambda rows: [confusion_charts(run, rows)],
+        "places.csv": lambda rows: [places_chart(run, rows)],
+        "calibration.csv": lambda rows: [frame_table(title, rows, _CALIBRATION)],
+    }
+    for name, show in shows.items():
+        section.blocks.extend(or_gap(name, results.table(name), show))
+    section.blocks.extend(pictures_of("calibration", run, results))
     return section

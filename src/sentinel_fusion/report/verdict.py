@@ -2,12 +2,13 @@
 
 import pandas as pd
 
+from sentinel_fusion.metrics.claims import FAILS, HOLDS, UNDECIDED
 from sentinel_fusion.report.blocks import Verdict
 from sentinel_fusion.report.efficiency import USE_TITLES
 from sentinel_fusion.report.page_tables import number
 from sentinel_fusion.report.run import Run
 
-WORDS = ("holds", "undecided", "does not hold")
+WORDS = (HOLDS, UNDECIDED, FAILS)
 """Verdicts, the best first."""
 _NAMED = 3
 """Arms that a sentence names before it counts the rest."""
@@ -55,7 +56,10 @@ def _reference_sentence(run: Run, task: str, reference: pd.DataFrame) -> list[st
     best = reference.iloc[0]
     _, title = run.headlines[task]
     score = number(best["mean"], ".1f", 100)
-    return [f"The bar: {best['arm']}, fine-tuned with all labels, {title} {score} %."]
+    return [
+        f"The bar: {best['arm']}, fine-tuned with {run.claim.reference_labels}, "
+        f"{title} {score} %."
+    ]
 
 
 def _caution(run: Run, reference: pd.DataFrame, floors: pd.DataFrame) -> list[str]:

@@ -69,7 +69,6 @@ def _names_exist(params: AllSections) -> None:
         _require(f"arms.{arm_name}.encoder", arm.encoder, params.encoders)
     chosen = {
         "finetune.arm": [params.finetune.arm],
-        "export.arms": params.export.arms,
         **{f"grid.arms.{task}": arms for task, arms in params.grid.arms.items()},
         **{f"ensembles.{name}": arms for name, arms in params.ensembles.items()},
     }
@@ -78,9 +77,13 @@ def _names_exist(params: AllSections) -> None:
             _require(key, name, params.arms)
     for name in params.maps.arms:
         _require("maps.arms", name, [*params.arms, *params.ensembles])
-    trained = [name for name, arm in params.arms.items() if arm.loss != "none"]
-    for name in params.diagnostics.arms:
-        _require("diagnostics.arms", name, trained)
+    trained = [name for name, arm in params.arms.items() if arm.is_pretrained]
+    for key, names in (
+        ("diagnostics.arms", params.diagnostics.arms),
+        ("export.arms", params.export.arms),
+    ):
+        for name in names:
+            _require(key, name, trained)
     for name in params.calibration.arms:
         _require("calibration.arms", name, [*params.arms, *params.ensembles])
     for name in params.ensembles:
@@ -90,6 +93,11 @@ def _names_exist(params: AllSections) -> None:
 
 def _maps_are_predicted(params: AllSections) -> None:
     segmented = params.grid.arms.get("segmentation", ())
+    if params.maps.arms and not segmented:
+        raise ValueError(
+            "maps.arms must be [] where grid.arms.segmentation is [], got "
+            f"{', '.join(params.maps.arms)}"
+        )
     for name in params.maps.arms:
         for arm in params.ensembles.get(name, (name,)):
             _require("maps.arms: grid.arms.segmentation", arm, segmented)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from sentinel_fusion.sections.section import Section
 from sentinel_fusion.sections.values import (
+    AnyNumber,
     Count,
     LabelFrac,
     Name,
@@ -46,10 +47,10 @@ class Intervals(Section):
 
 
 class Maps(Section):
-    """Tiles and predictions of the qualitative figure."""
+    """Tiles and predictions of the qualitative figure; without arms there is none."""
 
     tiles: Annotated[int, Field(ge=1, le=8)]
-    arms: Several[Name]
+    arms: AnyNumber[Name]
     use: Literal["finetuned", "frozen"]
     label_frac: LabelFrac
 

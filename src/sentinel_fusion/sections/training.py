@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sentinel_fusion.bands import band_indices
 from sentinel_fusion.sections.section import Section
 from sentinel_fusion.sections.values import (
+    AnyNumber,
     Count,
     LabelFrac,
     Name,
@@ -50,6 +51,11 @@ class Arm(Section):
     bands: dict[Sensor, Several[str]] = Field(default_factory=dict)
     method_options: Options = Field(default_factory=dict)
     pretrain: Options = Field(default_factory=dict)
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether the arm learns anything before it sees a label."""
+        return self.loss != "none"
 
     @model_validator(mode="after")
     def _fusion_fits_inputs(self) -> "Arm":
@@ -98,7 +104,20 @@ class TaskBudget(Section):
 
 
 class Grid(Section):
-    """Cells of the ablation: the arms of every task, each at every label fraction."""
+    """Cells of the ablation: the arms of every task, each at every label fraction.
+
+    A task whose arms are ``[]`` is left out, though its stage is in dvc.yaml.
+    """
 
     label_fracs: Several[LabelFrac]
-    arms: dict[Name, Several[Name]]
+    arms: dict[Name, AnyNumber[Name]]
+
+    @field_validator("arms")
+    @classmethod
+    def _tasks_that_run(
+        cls, tasks: dict[str, tuple[str, ...]]
+    ) -> dict[str, tuple[str, ...]]:
+        found = {task: arms for task, arms in tasks.items() if arms}
+        if not found:
+            raise ValueError("needs at least one task with arms")
+        return found

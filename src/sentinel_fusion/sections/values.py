@@ -23,6 +23,7 @@ def _all_different(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
+AnyNumber = Annotated[tuple[T, ...], AfterValidator(_all_different)]
 Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_all_different)]
 
 

@@ -10,8 +10,8 @@ from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.train.cell_inputs import CellData, CellSettings, CellTask
 from sentinel_fusion.train.checkpoint import Checkpoints
 from sentinel_fusion.train.cost import forward_gflops
-from sentinel_fusion.train.learners import USES
 from sentinel_fusion.train.trials import Trials
+from sentinel_fusion.uses import USES
 
 
 @dataclass(frozen=True)

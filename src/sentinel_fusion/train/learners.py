@@ -15,7 +15,6 @@ from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.train.device import autocast
 from sentinel_fusion.train.passes import encode_tiles
 
-USES = ("finetuned", "frozen")
 Rows = Integer[np.ndarray, " tiles"]
 _LABEL = "label"
 
