@@ -1,8 +1,8 @@
-"""Folders of the grid's cells, for the stages that read all of them."""
+"""Folders of the grid's cells and of arms, for the stages that read all of them."""
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from sentinel_fusion.params import Params
@@ -64,8 +64,24 @@ def prune(root: Path, params: Params) -> None:
         arm, task, label_frac = folder.parts[-3:]
         if (arm, task, float(label_frac)) in wanted:
             continue
-        _LOG.info("removing %s, which is not in the grid any more", folder)
-        shutil.rmtree(folder)
+        _remove(folder)
         for parent in (folder.parent, folder.parent.parent):
             if not any(parent.iterdir()):
                 parent.rmdir()
+
+
+def prune_arms(root: Path, arms: Collection[str]) -> None:
+    """Remove arms that left, whose folders no clone could reproduce.
+
+    Args:
+        root: Folder with a folder an arm.
+        arms: Names of the arms that are kept.
+    """
+    for folder in sorted(path for path in root.glob("*") if path.is_dir()):
+        if folder.name not in arms:
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    _LOG.info("removing %s, which params.yaml does not name any more", folder)
+    shutil.rmtree(folder)

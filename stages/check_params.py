@@ -12,7 +12,7 @@ OUT = Path("data/params_checked")
 def main() -> None:
     """Check params.yaml and leave a constant file for the other stages to wait for."""
     try:
-        params = load_params()
+        params = load_params(paths_must_exist=True)
     except ParamsError as error:
         sys.exit(str(error))
     for role, source in params.sources:

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from sentinel_fusion.params import Params, load_params
-from stages.cells import COSTS, cell_folder, cells, prune
+from stages.cells import COSTS, cell_folder, cells, prune, prune_arms
 
 _LOG = logging.getLogger(__name__)
 _PRETRAIN = Path("runs/cost/pretrain")
@@ -17,6 +17,7 @@ def main() -> None:
     """Write ``metrics/cost.json``, a row a pre-training and a row a cell."""
     params = load_params()
     prune(COSTS, params)
+    prune_arms(_PRETRAIN, params.arms)
     rows = [*_pretrainings(params), *_cells(params)]
     out = Path("metrics") / _FILE
     out.parent.mkdir(exist_ok=True)

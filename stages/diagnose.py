@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sentinel_fusion.data.left_out import kept_rows
+from sentinel_fusion.data.left_out import LEFT_OUT, kept_rows
 from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.metrics.collapse import is_collapsed
@@ -42,7 +42,7 @@ def main(arm: str) -> None:
     loaders = [BatchLoader(s, config.inputs, normalisation, device) for s in stores]
     _, rows, _ = choose_rows(
         stores[0],
-        kept_rows(len(stores[0])),
+        kept_rows(LEFT_OUT, len(stores[0])),
         val_frac=section.val_frac,
         watched_tiles=section.watched_tiles,
         seed=params.seed,

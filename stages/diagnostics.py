@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +10,7 @@ from sentinel_fusion.folders import make_empty
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.report.diagnostics import draw_diagnostics
 from sentinel_fusion.report.figure_files import save_figure
+from stages.cells import prune_arms
 
 _LOG = logging.getLogger(__name__)
 _RUNS = Path("runs/diagnostics")
@@ -22,9 +22,7 @@ def main() -> None:
     """Write ``diagnostics.json``, ``diagnostics_curves.csv`` and the figure."""
     params = load_params()
     arms = params.diagnostics.arms
-    for folder in _RUNS.iterdir():
-        if folder.is_dir() and folder.name not in arms:
-            shutil.rmtree(folder)  # left diagnostics.arms: no clone could reproduce it
+    prune_arms(_RUNS, arms)
     summaries = {
         arm: json.loads((_RUNS / arm / "summary.json").read_text()) for arm in arms
     }

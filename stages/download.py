@@ -8,6 +8,7 @@ from pathlib import Path
 from sentinel_fusion.data.download.extract import ExtractError
 from sentinel_fusion.data.download.room import NoRoomError
 from sentinel_fusion.data.patches import MissingRastersError, write_manifest
+from sentinel_fusion.data.sources.raster_source import RasterSource
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.params import load_params
 
@@ -22,7 +23,7 @@ def main(role: str) -> None:
     Args:
         role: "pretrain" or "labelled".
     """
-    params = load_params()
+    params = load_params(paths_must_exist=True)
     source = getattr(params.sources, role)
     settings = getattr(params.download, source.source).model_dump()
     if source.source == "stac":
@@ -32,7 +33,9 @@ def main(role: str) -> None:
             key: settings.pop(key) for key in ("mirrors", "token_variable")
         }
     raw = make_empty(Path("data/raw") / role)
-    module = importlib.import_module(f"sentinel_fusion.data.sources.{source.source}")
+    module: RasterSource = importlib.import_module(
+        f"sentinel_fusion.data.sources.{source.source}"
+    )
     try:
         patches = module.prepare(
             source.path, raw, role=role, seed=params.seed, **settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sentinel_fusion.data.left_out import kept_rows
+from sentinel_fusion.data.left_out import LEFT_OUT, kept_rows
 from sentinel_fusion.data.loader import TileStore
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.metrics.task_metrics import metrics_of
@@ -44,7 +44,7 @@ def main(arm: str) -> None:
 
 def _data(params: Params) -> dict[str, object]:
     places = TileStore(Path("data/tiles/pretrain")).index(["place_id"])["place_id"]
-    places = places.iloc[kept_rows(len(places))]
+    places = places.iloc[kept_rows(LEFT_OUT, len(places))]
     return {
         "source": params.sources.pretrain.source,
         "tiles": len(places),

@@ -13,9 +13,9 @@ from sentinel_fusion.data.loader import BatchLoader, TileStore
 from sentinel_fusion.folders import SHARED_FEATURES, SIDE_FOLDER
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.sections.training import Finetune
+from sentinel_fusion.train import cell_files
 from sentinel_fusion.train.arms import build_decoder
 from sentinel_fusion.train.cell import cell_cost, run_cell
-from sentinel_fusion.train.cell_files import input_contents, read_data, write_results
 from sentinel_fusion.train.cell_inputs import CellSettings
 from sentinel_fusion.train.checkpoint import Checkpoints, loaded_code, work_key
 from sentinel_fusion.train.cost import Stopwatch, write_cost
@@ -48,22 +48,23 @@ def write_cell(arm: str, task_name: str, label_frac: float, name: str) -> None:
     encoder.to(device)
     store = TileStore(Path("data/tiles/labelled"))
     loader = BatchLoader(store, encoder.inputs, normalisation, device)
-    data = read_data(store, _SPLITS, task, loader, params.seeds)
+    data = cell_files.read_data(store, _SPLITS, task, loader, params.seeds)
     section = params.finetune_settings(task_name)
     settings = _settings(params, section, label_frac, config.encoder)
     cost = cell_cost(encoder, task, data, settings)
-    inputs = input_contents(store, _SPLITS, encoder_folder)
+    inputs = cell_files.input_contents(store, _SPLITS, encoder_folder)
     of_arm = (arm, params.precision, device)
     of_cell = (task_name, label_frac, section.model_dump())
-    decoding = (params.decoder_of, params.decoders)
+    decoding = (params.decoder_of, params.decoders) if task.ON_MAPS else ()
     key = work_key([of_arm, of_cell, decoding], loaded_code(), inputs)
     checkpoints = Checkpoints(SIDE_FOLDER, key, every_s=0)
-    key = work_key([of_arm, params.seeds], loaded_code(), inputs)
+    of_features = (of_arm, params.seeds, section.threads)
+    key = cell_files.features_key(of_features, Path(__file__), inputs)
     shared = Checkpoints(SHARED_FEATURES, key, every_s=0)
     index = store.index(["tile_id", "place_id"])
     out = Path("runs") / name
     results = run_cell(encoder, task, data, settings, checkpoints, shared)
-    write_results(results, index, out)
+    cell_files.write_results(results, index, out)
     (out / "cost.json").write_text(json.dumps(cost, indent=2) + "\n")
     used = {**watch.read(), "resumed": checkpoints.has_resumed}
     write_cost(Path("runs/cost") / name / "cost.json", {**cost, **used})

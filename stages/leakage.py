@@ -23,7 +23,7 @@ from sentinel_fusion.data.leakage import (
     find_watched_leaks,
     summarise,
 )
-from sentinel_fusion.data.left_out import write_left_out
+from sentinel_fusion.data.left_out import LEFT_OUT, write_left_out
 from sentinel_fusion.data.shards import ShardReader
 from sentinel_fusion.params import Params, load_params
 
@@ -82,7 +82,8 @@ def _leave_out(tiles: dict[str, TileSet], params: Params) -> int:
         rows = find_known(ours, held_out, same_names=same_names)
     if len(rows) == len(ours.tile_ids):
         sys.exit(f"leakage: {NONE_LEFT}")
-    tiles["pretrain"] = ours.take(write_left_out(rows, ours.tile_ids), ours.name)
+    kept = write_left_out(LEFT_OUT, rows, ours.tile_ids)
+    tiles["pretrain"] = ours.take(kept, ours.name)
     return len(rows)
 
 

@@ -41,7 +41,7 @@ def main(file: Path, rasters: list[str], *, each_patch: bool, about: str) -> Non
     Raises:
         ValueError: If a source is unknown or no place has a whole tile.
     """
-    params = load_params(paths_must_exist=False)
+    params = load_params()
     places = [
         asdict(rounded(place))
         for text in rasters

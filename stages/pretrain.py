@@ -62,7 +62,7 @@ def main(name: str) -> None:
         data, watched = open_data(
             store,
             config.inputs,
-            kept_rows(len(store)),
+            kept_rows(LEFT_OUT, len(store)),
             ranks,
             build_augment(section.augment, section.crop_px, ranks.part),
             val_frac=section.val_frac,

@@ -194,12 +194,32 @@ def test_a_cell_tracks_every_budget_param_of_the_finetune_section() -> None:
     assert budget <= set(DAG["recipe_cell"]["params"])
 
 
+@pytest.mark.parametrize("name", [name for name in DAG if name.startswith("recipe_")])
+@pytest.mark.parametrize("task", GRID["arms"])
+def test_editing_a_score_trains_nothing_anew(name: str, task: str) -> None:
+    scores = {
+        f"src/{PACKAGE}/metrics/{n}.py" for n in (task, "scores", "classification")
+    }
+    assert not scores & set(DAG[name]["deps"])
+
+
 @pytest.mark.parametrize("task", GRID["arms"])
 def test_a_decoder_is_tracked_by_segmentation_alone(task: str) -> None:
     deps = DAG[f"recipe_{task}"]["deps"]
     decoders = yaml.safe_load((ROOT / "params.yaml").read_text())["decoders"]
     tracked = {f"src/{PACKAGE}/models/{name}.py" for name in decoders} & set(deps)
     assert len(tracked) == (len(decoders) if task == "segmentation" else 0)
+    params = {*DAG[f"recipe_{task}"]["params"], *DAG["recipe_cell"]["params"]}
+    tracked = {"decoders", "decoder_of"} & params
+    assert len(tracked) == (2 if task == "segmentation" else 0)
+
+
+def test_a_pretraining_tracks_what_its_outs_depend_on_and_not_when_it_warns() -> None:
+    section = yaml.safe_load((ROOT / "params.yaml").read_text())["pretrain"]
+    warnings = {"collapse_spread", "collapse_rank"}
+    params = DAG["recipe_pretrain"]["params"]
+    tracked = {key for key in params if key.startswith("pretrain")}
+    assert tracked == {f"pretrain.{key}" for key in section if key not in warnings}
 
 
 def test_the_tile_stage_tracks_what_its_store_depends_on_and_not_who_writes_it() -> (
@@ -215,6 +235,15 @@ def test_the_tile_stage_tracks_what_its_store_depends_on_and_not_who_writes_it()
 def test_who_shows_the_protocol_tracks_all_that_describes_it(name: str) -> None:
     parts = {f"split.{key}" for key in ("protocol", "list", "train_labels")}
     assert parts <= set(DAG[name]["params"])
+
+
+def test_only_who_reads_rasters_wants_them_to_exist() -> None:
+    wanting = {
+        file.stem
+        for file in (ROOT / "stages").glob("*.py")
+        if "paths_must_exist=True" in file.read_text()
+    }
+    assert wanting == {"check_params", "download"}
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "stages").glob("[!_]*.py")), ids=str)

@@ -33,7 +33,7 @@ def _keys(node: object, path: str = "") -> set[str]:
 
 
 def _load() -> Params:
-    return load_params(PAPER, paths_must_exist=False)
+    return load_params(PAPER)
 
 
 PARAMS = _load()

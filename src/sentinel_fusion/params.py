@@ -27,13 +27,14 @@ class Params(AllSections):
 
 
 def load_params(
-    file: Path = Path("params.yaml"), *, paths_must_exist: bool = True
+    file: Path = Path("params.yaml"), *, paths_must_exist: bool = False
 ) -> Params:
     """Read and check params.yaml.
 
     Args:
         file: YAML file.
-        paths_must_exist: Whether a source's path that is not there is a fault.
+        paths_must_exist: Whether a source's path that is not there is a fault; a node
+            that only has the tiles can do without the rasters.
 
     Returns:
         The params.

@@ -53,13 +53,17 @@ def test_manifest_is_sorted_by_patch_id_whatever_the_order(tmp_path: Path) -> No
 
 
 def test_manifest_without_patches_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"patches\.csv needs at least 1 patch, got 0"):
+    message = r"patches\.csv needs at least 1 patch, got 0; put rasters below sources"
+    with pytest.raises(ValueError, match=message):
         write_manifest([], tmp_path / "patches.csv")
 
 
 def test_two_patches_of_one_name_are_refused(tmp_path: Path) -> None:
     other = replace(PATCH, s1=Path("other.tif"))
-    with pytest.raises(ValueError, match="must be unique, got spring-1-p30 twice"):
+    message = (
+        "must be unique, got spring-1-p30 for raw/s1.tif and other.tif; rename a file "
+    )
+    with pytest.raises(ValueError, match=message):
         write_manifest([PATCH, other], tmp_path / "patches.csv")
     assert not (tmp_path / "patches.csv").exists()
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,21 @@ def test_no_more_places_and_tiles_are_read_than_asked_for(store: Path) -> None:
 def test_small_tiles_are_refused(store: Path) -> None:
     with pytest.raises(ValueError, match=r"must be at least 32 px, got 8; raise"):
         _read(store, size_px=32)
+
+
+def test_places_of_rasters_come_in_the_order_of_their_first_patch(
+    tmp_path: Path,
+) -> None:
+    for number in (30, 31, 32):
+        write_sen12ms_patch(tmp_path, patch=number, size_px=16)
+    patches = [
+        replace(patch, place_id=place)
+        for patch, place in zip(
+            sen12ms.list_patches(tmp_path, with_labels=False), "bab", strict=True
+        )
+    ]
+    found = [(p.place_id, len(p.s1)) for p in tiles_of_patches(patches, size_px=16)]
+    assert found == [("b", 2), ("a", 1)]
 
 
 def test_rasters_give_all_their_whole_tiles(tmp_path: Path) -> None:

@@ -142,8 +142,9 @@ def test_editing_a_methods_file_pre_trains_that_method_only(clone: Clone) -> Non
 
 
 def test_editing_a_metric_trains_nothing(clone: Clone) -> None:
-    file = clone.folder / "src/sentinel_fusion/metrics/label_efficiency.py"
-    file.write_text(file.read_text() + "\n# edited\n")
+    for name in ("label_efficiency", "classification", "single_label"):
+        file = clone.folder / f"src/sentinel_fusion/metrics/{name}.py"
+        file.write_text(file.read_text() + "\n# edited\n")
     ran = clone.stages_run_by("dvc", "repro")
     assert {"evaluate", "ablation"} <= ran
     assert not [name for name in ran if name.startswith(("pretrain", "grid"))]
@@ -155,6 +156,31 @@ def test_editing_a_decoder_trains_what_segments_only(clone: Clone) -> None:
     ran = clone.stages_run_by("dvc", "repro")
     cells = {f"grid_segmentation@dual_simclr-{frac}" for frac in ("0.5", "1.0")}
     assert {name for name in ran if name.startswith("grid_")} == cells
+
+
+def test_a_decoders_option_trains_what_segments_only(clone: Clone) -> None:
+    clone.edit_params(lambda params: params["decoders"]["unet"].update(width=4))
+    ran = clone.stages_run_by("dvc", "repro")
+    cells = {f"grid_segmentation@dual_simclr-{frac}" for frac in ("0.5", "1.0")}
+    assert {name for name in ran if name.startswith("grid_")} == cells
+
+
+def test_cells_of_two_tasks_and_the_headline_share_one_pass_of_an_arm(
+    clone: Clone,
+) -> None:
+    def change(params: Params) -> None:
+        params["finetune"] |= {"arm": "late", "task": "single_label"}
+
+    clone.edit_params(change)
+    clone.env["PYTHONPATH"] = "src:."
+    for command in (
+        ("stages.grid", "late", "single_label", "1.0"),
+        ("stages.grid", "late", "multi_label", "0.5"),
+        ("stages.finetune",),
+    ):
+        clone.run(sys.executable, "-m", *command)
+    folder = clone.folder / ".checkpoints/features"
+    assert len(list(folder.glob("*/features.pt"))) == 1
 
 
 def test_changing_an_ensemble_trains_nothing(clone: Clone) -> None:

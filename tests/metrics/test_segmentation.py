@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from sentinel_fusion.classes import CLASS_NAMES, IGNORE_INDEX
-from sentinel_fusion.metrics import segmentation
 from sentinel_fusion.metrics.segmentation import (
     class_iou,
     from_predictions,
@@ -14,6 +13,7 @@ from sentinel_fusion.metrics.segmentation import (
     score,
     selection_score,
 )
+from sentinel_fusion.metrics.selection import segmentation
 
 
 def _bytes(predicted: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ def _draw(
     for name in ("scores.csv", "intervals.csv", "label_saving.csv"):
         shutil.copy(ROOT / "metrics" / name, folder / "metrics")
     monkeypatch.chdir(folder)
-    params = load_params(ROOT / "params.yaml", paths_must_exist=False)
+    params = load_params(ROOT / "params.yaml")
     labelled = params.sources.labelled.model_copy(update={"source": source})
     values = {
         "sources": params.sources.model_copy(update={"labelled": labelled}),

@@ -5,9 +5,7 @@ from stages.arm_roles import from_scratch, pretrained, twins, with_pretraining
 
 from sentinel_fusion.params import Params, load_params
 
-PARAMS: Params = load_params(
-    Path(__file__).parents[2] / "params.yaml", paths_must_exist=False
-)
+PARAMS: Params = load_params(Path(__file__).parents[2] / "params.yaml")
 
 
 def test_every_arm_is_either_pre_trained_or_from_scratch() -> None:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from stages.cells import Cell, cell_folder, cells, prune
+from stages.cells import Cell, cell_folder, cells, prune, prune_arms
 
 from sentinel_fusion.params import Params, load_params
 from sentinel_fusion.sections.training import Grid
@@ -16,7 +16,7 @@ def params() -> Params:
         label_fracs=(0.1, 1.0),
         arms={"single_label": ("late",), "segmentation": ("late", "early")},
     )
-    live = load_params(LIVE, paths_must_exist=False)
+    live = load_params(LIVE)
     return live.model_copy(update={"grid": grid})
 
 
@@ -105,4 +105,16 @@ def test_pruning_where_nothing_has_run_is_no_fault(
     tmp_path: Path, params: Params
 ) -> None:
     prune(tmp_path / "grid", params)
+    assert _left(tmp_path) == set()
+
+
+def test_an_arm_that_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    _make(tmp_path, "late", "gone")
+    (tmp_path / ".gitignore").touch()
+    prune_arms(tmp_path, ["late", "early"])
+    assert _left(tmp_path) == {".gitignore", "late", "late/cost.json"}
+
+
+def test_pruning_arms_where_nothing_has_run_is_no_fault(tmp_path: Path) -> None:
+    prune_arms(tmp_path / "pretrain", ["late"])
     assert _left(tmp_path) == set()

@@ -26,7 +26,7 @@ def _two_scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, block_px: int) -> None:
-    params = load_params(LIVE, paths_must_exist=False)
+    params = load_params(LIVE)
     own = Source(source="folder", path=Path("mine"))
     scenes = params.download.folder.model_copy(
         update={"block_px": block_px, "s2_offset": 0}
@@ -37,7 +37,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, block_px: int) -> None:
         "split": params.split.model_copy(update={"protocol": "places"}),
     }
     params = params.model_copy(update=values)
-    monkeypatch.setattr(download, "load_params", lambda: params)
+    monkeypatch.setattr(download, "load_params", lambda **_: params)
     download.main("labelled")
 
 

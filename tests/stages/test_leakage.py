@@ -87,7 +87,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.params = load_params(LIVE, paths_must_exist=False)
+        self.params = load_params(LIVE)
 
     def check(self) -> Numbers:
         """Run the stage; its numbers."""
@@ -260,7 +260,7 @@ def test_pre_training_on_held_out_ground_is_dropped_where_that_is_wanted(
     assert _left_out(project) == [
         f"far-{r}-{c}" for r in (0, 8, 16) for c in (0, 8, 16)
     ]
-    assert kept_rows(2 * TILES).tolist() == [*range(TILES, 2 * TILES)]
+    assert kept_rows(LEFT_OUT, 2 * TILES).tolist() == [*range(TILES, 2 * TILES)]
 
 
 def test_every_unlabelled_tile_that_meets_held_out_ground_is_dropped(

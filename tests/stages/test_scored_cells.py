@@ -14,7 +14,7 @@ LIVE = Path(__file__).parents[2] / "params.yaml"
 def _params() -> Params:
     arms = {"single_label": ("early", "late"), "multi_label": ("late",)}
     grid = Grid(label_fracs=(0.1,), arms=arms)
-    live = load_params(LIVE, paths_must_exist=False)
+    live = load_params(LIVE)
     return live.model_copy(
         update={"grid": grid, "ensembles": {"both": ("early", "late")}}
     )

@@ -37,7 +37,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, **values: str) -> pd.DataFrame:
-    params = load_params(LIVE, paths_must_exist=False)
+    params = load_params(LIVE)
     section = params.split.model_copy(update={"protocol": "places", **values})
     params = params.model_copy(update={"split": section})
     monkeypatch.setattr(split, "load_params", lambda: params)

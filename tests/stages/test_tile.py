@@ -40,7 +40,7 @@ def _tile(
     (folder / "data/raw/pretrain").mkdir(parents=True, exist_ok=True)
     write_manifest([patch], folder / "data/raw/pretrain/patches.csv")
     monkeypatch.chdir(folder)
-    params = load_params(LIVE, paths_must_exist=False)
+    params = load_params(LIVE)
     section = params.tile.model_copy(update={**vars(RULES), **values})
     params = params.model_copy(update={"tile": section})
     monkeypatch.setattr(tile, "load_params", lambda: params)

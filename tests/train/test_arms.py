@@ -7,6 +7,7 @@ from tests.builders import unit_normalisation
 from torch import nn
 
 from sentinel_fusion.bands import BANDS
+from sentinel_fusion.methods import dual_simclr
 from sentinel_fusion.train.arms import (
     ArmConfig,
     Options,
@@ -162,6 +163,20 @@ def test_options_out_of_range_are_refused(
     options = {**getattr(arm, section), option: value}
     with pytest.raises((TypeError, ValueError), match=re.escape(message)):
         _build(replace(arm, **{section: options}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("annotation", [bool, tuple[str, ...], float | None])
+def test_an_option_of_a_kind_that_cannot_be_checked_is_refused(
+    annotation: object, arm: ArmConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(dual_simclr.build.__annotations__, "temperature", annotation)
+    message = (
+        "methods.dual_simclr.temperature must be annotated in "
+        "sentinel_fusion.methods.dual_simclr with one of int, float, str, "
+        "tuple[int, ...], got "
+    )
+    with pytest.raises(TypeError, match=re.escape(message)):
+        _build(arm)
 
 
 @pytest.mark.parametrize("depths", [[1, 2], (1, 2)])

@@ -1,11 +1,19 @@
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from sentinel_fusion.data.predictions import read_predictions
 from sentinel_fusion.train.cell import CellPart
-from sentinel_fusion.train.cell_files import SPLIT_FILES, read_splits, write_results
+from sentinel_fusion.train.cell_files import (
+    SPLIT_FILES,
+    features_key,
+    read_splits,
+    write_results,
+)
 
 INDEX = pd.DataFrame({"tile_id": ["a", "b", "c"], "place_id": ["x", "y", "z"]})
 
@@ -69,3 +77,53 @@ def test_what_an_earlier_run_left_is_gone(tmp_path: Path) -> None:
     write_results(PARTS, INDEX, tmp_path)
     names = {file.name for file in tmp_path.iterdir()}
     assert names == {"predictions.parquet", "curves.csv"}
+
+
+def _key(stage: str = "run it", settings: object = 0, content: bytes = b"") -> str:
+    Path("stage.py").write_text(stage)
+    return features_key(settings, Path("stage.py"), [content])
+
+
+def _load(monkeypatch: pytest.MonkeyPatch, name: str, code: str = "new") -> None:
+    module = ModuleType(name)
+    module.__file__ = f"{name}.py"
+    Path(module.__file__).write_text(code)
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sentinel_fusion.tasks.another",
+        "sentinel_fusion.metrics.selection.another",
+        "stages.another",
+        "__main__",
+    ],
+)
+def test_cells_of_another_task_or_script_share_features(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = _key()
+    _load(monkeypatch, name)
+    assert _key() == before
+
+
+@pytest.mark.parametrize("part", ["data", "models", "train"])
+def test_other_code_that_makes_features_is_not_shared_with(
+    part: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    keys = [_key()]
+    for code in ("new", "newer"):
+        _load(monkeypatch, f"sentinel_fusion.{part}.another", code)
+        keys.append(_key())
+    assert len(set(keys)) == 3
+
+
+def test_other_settings_contents_or_stage_are_not_shared_with(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    keys = [_key(), _key(settings=1), _key(content=b"x"), _key(stage="run it else")]
+    assert len(set(keys)) == 4

@@ -90,5 +90,14 @@ def test_loaded_code_holds_the_running_script(tmp_path: Path) -> None:
     assert "'stage.py'" in done.stdout
 
 
+def test_loaded_code_of_a_part_holds_that_part_alone() -> None:
+    found = loaded_code(("sentinel_fusion.train",))
+    assert {file.parent.name for file in found} == {"train"}
+
+
+def test_a_name_that_only_starts_alike_is_no_part() -> None:
+    assert loaded_code(("sentinel_fusion.tr",)) == []
+
+
 def test_loaded_code_holds_the_imported_modules() -> None:
     assert "checkpoint.py" in {file.name for file in loaded_code()}

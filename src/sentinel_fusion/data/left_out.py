@@ -11,35 +11,39 @@ import pandas as pd
 from jaxtyping import Integer, Shaped
 
 LEFT_OUT = Path("data/pretrain_left_out.csv")
-"""Where the stage ``leakage`` writes the list."""
+"""Where the stage ``leakage`` writes the list, for the stages to hand on."""
 
 
 def write_left_out(
-    rows: Integer[np.ndarray, " some"], tile_ids: Shaped[np.ndarray, " tiles"]
+    file: Path,
+    rows: Integer[np.ndarray, " some"],
+    tile_ids: Shaped[np.ndarray, " tiles"],
 ) -> Integer[np.ndarray, " kept"]:
     """Write the list.
 
     Args:
+        file: CSV file to write.
         rows: Positions of the tiles in their store.
         tile_ids: Name of every tile of the store.
 
     Returns:
         As ``kept_rows``.
     """
-    LEFT_OUT.unlink(missing_ok=True)  # may be a hard link into DVC's cache
+    file.unlink(missing_ok=True)  # may be a hard link into DVC's cache
     table = pd.DataFrame({"row": rows, "tile_id": tile_ids[rows]})
-    table.to_csv(LEFT_OUT, index=False)
-    return kept_rows(len(tile_ids))
+    table.to_csv(file, index=False)
+    return kept_rows(file, len(tile_ids))
 
 
-def kept_rows(count: int) -> Integer[np.ndarray, " kept"]:
+def kept_rows(file: Path, count: int) -> Integer[np.ndarray, " kept"]:
     """Tiles that take part in pre-training.
 
     Args:
+        file: List of the tiles that do not.
         count: Tiles of the store.
 
     Returns:
         Their positions, ascending.
     """
-    rows = pd.read_csv(LEFT_OUT, usecols=["row"])["row"].to_numpy(np.int64)
+    rows = pd.read_csv(file, usecols=["row"])["row"].to_numpy(np.int64)
     return np.delete(np.arange(count), rows)

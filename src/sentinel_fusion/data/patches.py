@@ -140,14 +140,21 @@ def write_manifest(patches: Iterable[Patch], file: Path) -> None:
     """
     rows = sorted(patches, key=lambda patch: patch.patch_id)
     if not rows:
-        raise ValueError(f"{file} needs at least 1 patch, got 0")
+        raise ValueError(
+            f"{file} needs at least 1 patch, got 0; put rasters below sources.*.path, "
+            "or leave fewer of them out in the source's block of download"
+        )
     names = [field.name for field in fields(Patch)]
     table = pd.DataFrame(
         {name: [getattr(patch, name) for patch in rows] for name in names}
     )
     twice = table.loc[table["patch_id"].duplicated(), "patch_id"]
     if len(twice):
-        raise ValueError(f"patch ids must be unique, got {twice.iloc[0]} twice")
+        s1 = table.loc[table["patch_id"] == twice.iloc[0], "s1"]
+        raise ValueError(
+            f"patch ids must be unique, got {twice.iloc[0]} for {s1.iloc[0]} and "
+            f"{s1.iloc[1]}; rename a file or folder (scenes a/b and a-b get one name)"
+        )
     table.to_csv(file, index=False)
 
 

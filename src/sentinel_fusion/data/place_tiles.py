@@ -61,11 +61,13 @@ def tiles_of_store(
         )
     index = pd.read_parquet(store / "index.parquet", columns=["place_id"])
     place_of = index["place_id"].to_numpy(str)
-    names = np.unique(place_of)
+    order = np.argsort(place_of, kind="stable")
+    names, starts = np.unique(place_of[order], return_index=True)
+    rows_of = dict(zip(names, np.split(order, starts[1:]), strict=True))
     if len(names) > max_places:
         names = np.sort(rng.choice(names, max_places, replace=False))
     for name in names:
-        rows = np.flatnonzero(place_of == name)
+        rows = rows_of[name]
         if len(rows) > max_tiles:
             rows = np.sort(rng.choice(rows, max_tiles, replace=False))
         s1, s2 = (_cut(readers[sensor].read(rows), size_px) for sensor in ("s1", "s2"))
@@ -87,11 +89,13 @@ def tiles_of_patches(patches: list[Patch], *, size_px: int) -> Iterator[PlaceTil
         The places in the order of their first patch; one without a whole tile is left
         out.
     """
-    for name in dict.fromkeys(patch.place_id for patch in patches):
+    by_place: dict[str, list[Patch]] = {}
+    for patch in patches:
+        by_place.setdefault(patch.place_id, []).append(patch)
+    for name, ours in by_place.items():
         parts = [
             _whole(name, _cut(strip.s1, size_px), _cut(encode_s2(strip.s2), size_px))
-            for patch in patches
-            if patch.place_id == name
+            for patch in ours
             for strip in read_strips(patch, size_px=size_px, stride_px=size_px)[1]
         ]
         if sum(len(part.s1) for part in parts):

@@ -66,10 +66,12 @@ def write_tiles(
         for number, block in enumerate(plan_blocks(patches, rules))
     ]
     records: list[BlockRecord] = []
+    unreadable: list[str] = []
     with closing(run(write_block, jobs)) as results:
         for record in results:
             records.append(record)
-            _refuse_unreadable(records, max_unreadable_share * len(patches))
+            unreadable += _unreadable_patches(record)
+            _refuse_too_many(unreadable, max_unreadable_share * len(patches))
             for _ in jobs[record.number].patches:
                 progress()
     store = partial / "store"
@@ -89,13 +91,15 @@ def _clear(partial: Path, blocks: Path) -> None:
         shutil.rmtree(attempt)
 
 
-def _refuse_unreadable(records: Sequence[BlockRecord], allowed: float) -> None:
-    names = [
+def _unreadable_patches(record: BlockRecord) -> list[str]:
+    return [
         f"{patch_id} ({reason})"
-        for record in records
         for reason, ids in record.unreadable.items()
         for patch_id in ids
     ]
+
+
+def _refuse_too_many(names: Sequence[str], allowed: float) -> None:
     if len(names) > allowed:
         raise UnreadablePatchesError(
             f"at most {int(allowed)} patches may be unreadable, got {len(names)}: "

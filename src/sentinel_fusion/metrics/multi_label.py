@@ -4,21 +4,45 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int64, Integer, Real
+from jaxtyping import Float, Int64, Integer
 
 from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
+from sentinel_fusion.metrics.selection.multi_label import (
+    Counts,
+    Probability,
+    Wanted,
+    choose_threshold,
+    class_f1,
+    count,
+    macro_f1,
+    prediction_columns,
+    selection_score,
+)
 
+__all__ = [
+    "HAS_ONE_CLASS",
+    "HEADLINE_METRIC",
+    "HEADLINE_TITLE",
+    "LEVELS",
+    "chance_counts",
+    "choose_threshold",
+    "class_f1",
+    "count",
+    "count_places",
+    "count_scores",
+    "from_predictions",
+    "join",
+    "prediction_columns",
+    "reduce",
+    "score",
+    "selection_score",
+    "val_score",
+]
 HEADLINE_METRIC = "macro_f1"
 """The score of the label-fraction curve."""
 HEADLINE_TITLE = "macro F1"
 HAS_ONE_CLASS = False
 LEVELS = 1
-THRESHOLDS = np.linspace(0.05, 0.95, 19)
-"""Candidates for the probability from which a class is called present."""
-Probability = Float[np.ndarray, "tiles classes"]
-Wanted = Integer[np.ndarray, "tiles classes"]
-Counts = Real[np.ndarray, "*batch 4 classes"]
-"""Of each class: tiles where it is rightly called, called, wanted; and all tiles."""
 Reduced = tuple[Float[np.ndarray, "_ classes"], Integer[np.ndarray, "_ classes"]]
 """Probabilities and targets: average precision needs those of all tiles."""
 
@@ -47,71 +71,6 @@ def join(parts: Sequence[Reduced]) -> Reduced:
     """
     probability, wanted = zip(*parts, strict=True)
     return np.concatenate(probability), np.concatenate(wanted)
-
-
-def count(
-    called: Bool[np.ndarray, "tiles classes"], wanted: Wanted
-) -> Int64[np.ndarray, "4 classes"]:
-    """What most scores of tiles are functions of; sums over tiles.
-
-    Args:
-        called: Where a class is called present.
-        wanted: 1 where it is.
-
-    Returns:
-        Of each class the tiles where it is rightly called, those where it is called,
-        those where it is present, and all tiles.
-    """
-    right = (called & (wanted == 1)).sum(axis=0)
-    tiles = np.full_like(right, len(wanted))
-    return np.stack([right, called.sum(axis=0), wanted.sum(axis=0), tiles])
-
-
-def class_f1(counts: Counts) -> Float[np.ndarray, "*batch classes"]:
-    """F1 of each class.
-
-    Args:
-        counts: What ``count`` gives.
-
-    Returns:
-        2 TP / (2 TP + FP + FN); NaN where a class neither occurs nor is called.
-    """
-    right, called, wanted, _ = np.moveaxis(counts, -2, 0)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(2 * right / (called + wanted))
-
-
-def _macro_f1(counts: Counts) -> Float[np.ndarray, "*batch"]:
-    return np.asarray(np.nanmean(class_f1(counts), axis=-1))
-
-
-def choose_threshold(probability: Probability, wanted: Wanted) -> float:
-    """The candidate threshold with the best macro F1.
-
-    Args:
-        probability: One row a validation tile.
-        wanted: 1 where a class is present.
-
-    Returns:
-        The threshold; the one nearest to 0.5 among equals.
-    """
-    order = np.argsort(np.abs(THRESHOLDS - 0.5), kind="stable")
-    f1 = [_macro_f1(count(probability >= t, wanted)) for t in THRESHOLDS[order]]
-    return float(THRESHOLDS[order][int(np.argmax(f1))])
-
-
-def selection_score(probability: Probability, wanted: Wanted) -> float:
-    """What learning rate and step are chosen by on validation tiles.
-
-    Args:
-        probability: One row a tile.
-        wanted: 1 where a class is present.
-
-    Returns:
-        Macro F1 at the best threshold, 0..1.
-    """
-    threshold = choose_threshold(probability, wanted)
-    return float(_macro_f1(count(probability >= threshold, wanted)))
 
 
 def val_score(val: Reduced) -> float:
@@ -154,7 +113,7 @@ def count_scores(counts: Counts) -> dict[str, Float[np.ndarray, "*batch"]]:
         "macro_f1", and "overall_f1" over all tiles and classes together.
     """
     pooled = class_f1(counts.sum(axis=-1, keepdims=True))
-    return {"macro_f1": _macro_f1(counts), "overall_f1": pooled[..., 0]}
+    return {"macro_f1": macro_f1(counts), "overall_f1": pooled[..., 0]}
 
 
 def chance_counts(counts: Counts) -> Float[np.ndarray, "*batch 4 classes"]:
@@ -216,21 +175,6 @@ def score(test: Reduced, val: Reduced) -> dict[str, float]:
             if np.isfinite(value)
         },
     }
-
-
-def prediction_columns(probability: Probability, wanted: Wanted) -> pd.DataFrame:
-    """Probabilities and targets as a cell's prediction table holds them.
-
-    Args:
-        probability: One row a tile.
-        wanted: 1 where a class is present.
-
-    Returns:
-        Columns "p0" .. "p7" and "has_<class>".
-    """
-    columns = [f"p{code}" for code in range(NUM_CLASSES)]
-    present = pd.DataFrame(wanted, columns=[f"has_{name}" for name in CLASS_NAMES])
-    return pd.DataFrame(probability, columns=columns).join(present)
 
 
 def from_predictions(table: pd.DataFrame) -> tuple[Probability, Wanted]:

@@ -2,23 +2,45 @@
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int64, Integer, Real
+from jaxtyping import Float, Integer, Real
 
 from sentinel_fusion.classes import NUM_CLASSES
 from sentinel_fusion.metrics.classification import (
     add_up,
-    average_accuracy,
     by_chance,
-    class_accuracies,
     class_scores,
-    confusion_matrix,
     confusion_scores,
     kappa,
     macro_f1,
     overall_accuracy,
     stack_places,
 )
+from sentinel_fusion.metrics.confusion import average_accuracy, class_accuracies
+from sentinel_fusion.metrics.selection.single_label import (
+    Counts,
+    prediction_columns,
+    reduce,
+    selection_score,
+    val_score,
+)
 
+__all__ = [
+    "HAS_ONE_CLASS",
+    "HEADLINE_METRIC",
+    "HEADLINE_TITLE",
+    "LEVELS",
+    "Counts",
+    "chance_counts",
+    "count_places",
+    "count_scores",
+    "from_predictions",
+    "join",
+    "prediction_columns",
+    "reduce",
+    "score",
+    "selection_score",
+    "val_score",
+]
 HEADLINE_METRIC = "aa"
 """The score of the label-fraction curve."""
 HEADLINE_TITLE = "average accuracy (AA)"
@@ -26,55 +48,10 @@ HAS_ONE_CLASS = True
 LEVELS = 1
 chance_counts = by_chance
 """Counts as of predictions as frequent that know nothing about the tiles."""
-Counts = Int64[np.ndarray, "classes classes"]
 join = add_up
 """Counts of several parts of the tiles as one."""
 count_places = stack_places
 """Counts of test places, given those of the validation tiles."""
-
-
-def reduce(
-    probability: Float[np.ndarray, "tiles classes"],
-    wanted: Integer[np.ndarray, " tiles"],
-) -> Counts:
-    """What the scores of tiles are functions of; sums over tiles.
-
-    Args:
-        probability: One row a tile.
-        wanted: Classes.
-
-    Returns:
-        Confusion matrix of the likeliest class.
-    """
-    return confusion_matrix(wanted, probability.argmax(axis=1), NUM_CLASSES)
-
-
-def selection_score(
-    probability: Float[np.ndarray, "tiles classes"],
-    wanted: Integer[np.ndarray, " tiles"],
-) -> float:
-    """What learning rate and step are chosen by on validation tiles: AA.
-
-    Args:
-        probability: One row a tile.
-        wanted: Classes.
-
-    Returns:
-        Average accuracy, 0..1.
-    """
-    return val_score(reduce(probability, wanted))
-
-
-def val_score(val: Counts) -> float:
-    """The selection score of tiles that were reduced.
-
-    Args:
-        val: Counts of the validation tiles.
-
-    Returns:
-        Average accuracy, 0..1.
-    """
-    return float(average_accuracy(val))
 
 
 def count_scores(
@@ -114,23 +91,6 @@ def score(test: Counts, val: Counts) -> dict[str, float]:
         **class_scores("precision", class_accuracies(test.T)),
         **confusion_scores(test),
     }
-
-
-def prediction_columns(
-    probability: Float[np.ndarray, "tiles classes"],
-    wanted: Integer[np.ndarray, " tiles"],
-) -> pd.DataFrame:
-    """Probabilities and targets as a cell's prediction table holds them.
-
-    Args:
-        probability: One row a tile.
-        wanted: Classes.
-
-    Returns:
-        Columns "p0" .. "p7" and "majority".
-    """
-    columns = [f"p{code}" for code in range(NUM_CLASSES)]
-    return pd.DataFrame(probability, columns=columns).assign(majority=wanted)
 
 
 def from_predictions(

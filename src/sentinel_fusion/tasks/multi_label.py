@@ -13,7 +13,10 @@ from torch.nn import functional as F
 
 from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
 from sentinel_fusion.data.loader import Batch, TileStore
-from sentinel_fusion.metrics.multi_label import prediction_columns, selection_score
+from sentinel_fusion.metrics.selection.multi_label import (
+    prediction_columns,
+    selection_score,
+)
 from sentinel_fusion.models.fusion import FusedEncoder
 from sentinel_fusion.models.heads import linear_head
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from sentinel_fusion.classes import IGNORE_INDEX, NUM_CLASSES
 from sentinel_fusion.data.loader import Batch, TileStore
-from sentinel_fusion.metrics.segmentation import (
+from sentinel_fusion.metrics.selection.segmentation import (
     LEVELS,
     prediction_columns,
     selection_score,

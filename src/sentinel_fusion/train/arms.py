@@ -177,7 +177,15 @@ def _check_options(key: str, build: Callable[..., Any], options: Options) -> Non
             f"{', '.join(sorted(wanted)) or 'none'}"
         )
     for name, value in options.items():
-        kind, words = _KINDS[parameters[name].annotation]
+        annotation = parameters[name].annotation
+        if annotation not in _KINDS:
+            raise TypeError(
+                f"{key}.{name} must be annotated in {build.__module__} with one of "
+                f"{', '.join(map(inspect.formatannotation, _KINDS))}, got "
+                f"{inspect.formatannotation(annotation)}; change build or add the kind "
+                "to train/arms.py"
+            )
+        kind, words = _KINDS[annotation]
         entries = value if isinstance(value, list | tuple) else [value]
         is_whole = kind is not _KINDS[tuple[int, ...]][0] or all(
             isinstance(entry, int) and not isinstance(entry, bool) for entry in entries

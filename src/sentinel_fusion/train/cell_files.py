@@ -12,9 +12,13 @@ from sentinel_fusion.data.predictions import PredictionWriter
 from sentinel_fusion.folders import make_empty
 from sentinel_fusion.train.cell import CellPart
 from sentinel_fusion.train.cell_inputs import CellData, CellTask
+from sentinel_fusion.train.checkpoint import loaded_code, work_key
 
 SPLIT_FILES = ("tiles.parquet", "label_order.parquet")
 """What the split stage writes: split of every tile, label order of every seed."""
+_BEHIND_FEATURES = tuple(
+    f"sentinel_fusion.{part}" for part in ("bands", "data", "models", "train")
+)
 
 
 def read_splits(
@@ -90,6 +94,23 @@ def input_contents(store: TileStore, splits: Path, encoder: Path) -> list[bytes]
     """
     files = [*(splits / name for name in SPLIT_FILES), *sorted(encoder.iterdir())]
     return [store.content_sha256.encode(), *(file.read_bytes() for file in files)]
+
+
+def features_key(settings: object, stage: Path, inputs: Iterable[bytes]) -> str:
+    """Name of a pass of a frozen encoder over all tiles, which cells share.
+
+    Of the code it counts what reads tiles, builds encoders and runs them, not tasks,
+    metrics or the running script, which differ between cells that share features.
+
+    Args:
+        settings: Everything from params that the features depend on.
+        stage: Source file that puts encoder and tiles together.
+        inputs: Contents that stand for the encoder, the tiles and their split.
+
+    Returns:
+        A hex digest.
+    """
+    return work_key(settings, [stage, *loaded_code(_BEHIND_FEATURES)], inputs)
 
 
 def write_results(parts: Iterable[CellPart], index: pd.DataFrame, folder: Path) -> None:

@@ -42,16 +42,21 @@ def work_key(settings: object, code: Iterable[Path], inputs: Iterable[bytes]) ->
     return digest.hexdigest()[:24]
 
 
-def loaded_code() -> list[Path]:
+def loaded_code(parts: tuple[str, ...] = _PROJECT) -> list[Path]:
     """Source files of this project that the running process has imported.
 
+    Args:
+        parts: Modules or packages that are looked at, of what is in them everything;
+            the package, the stages and the running script by default.
+
     Returns:
-        Files of the package and of the stages, the running script among them.
+        Their files.
     """
     return [
         Path(file)
         for name, module in sys.modules.copy().items()
-        if name.split(".")[0] in _PROJECT and (file := getattr(module, "__file__", ""))
+        if any(f"{name}.".startswith(f"{part}.") for part in parts)
+        and (file := getattr(module, "__file__", ""))
     ]
 
 

@@ -160,7 +160,7 @@ def test_wrong_dates_are_refused(dates: str, fault: str) -> None:
 
 
 def test_the_search_in_params_asks_for_corrected_radar_and_signed_files() -> None:
-    section = load_params(LIVE, paths_must_exist=False).download.stac
+    section = load_params(LIVE).download.stac
     query = Query(**section.model_dump())
     assert (query.s1_collection, query.signing) == (
         "sentinel-1-rtc",
