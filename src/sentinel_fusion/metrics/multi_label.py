@@ -7,6 +7,7 @@ import pandas as pd
 from jaxtyping import Float, Int64, Integer
 
 from sentinel_fusion.classes import CLASS_NAMES, NUM_CLASSES
+from sentinel_fusion.metrics.classification import class_scores
 from sentinel_fusion.metrics.selection.multi_label import (
     Counts,
     Probability,
@@ -169,11 +170,7 @@ def score(test: Reduced, val: Reduced) -> dict[str, float]:
         **{name: float(value) for name, value in count_scores(counts).items()},
         "map": float(np.mean(precision)),
         "threshold": threshold,
-        **{
-            f"f1_{name}": float(value)
-            for name, value in zip(CLASS_NAMES, class_f1(counts), strict=True)
-            if np.isfinite(value)
-        },
+        **class_scores("f1", class_f1(counts)),
     }
 
 
