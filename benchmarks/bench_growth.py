@@ -58,6 +58,7 @@ from sentinel_fusion.train.pretrain import PretrainSettings, pretrain
 from sentinel_fusion.train.pretrain_data import PretrainData
 from sentinel_fusion.train.one_rank import OneRank
 folder, out = Path(sys.argv[1]), sys.argv[2]
+WATCHED = 1024  # pretrain.watched_tiles
 cpu = torch.device("cpu")
 prepare_process(1, cpu)
 store = TileStore(folder)
@@ -72,7 +73,7 @@ method = build_method(ArmConfig(
 rows = np.arange(tiles)
 data = PretrainData(
     loader=BatchLoader(store, ("s1", "s2"), store.normalisation, cpu),
-    train_rows=rows[tiles // 10:], val_rows=rows[:tiles // 10],
+    train_rows=rows[tiles // 10:], val_rows=rows[:min(WATCHED, tiles // 10)],
     tile_ids=store.index(["tile_id"])["tile_id"].to_numpy(),
     augment=build_augment("none", None),
 )
