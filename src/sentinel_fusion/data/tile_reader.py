@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -44,11 +43,11 @@ class TileReader:
         self._bands = len(BANDS[sensor])
         self._rooms = Rooms()
         self._staged = torch.empty(0, dtype=torch.int16)
-        self._threads: ThreadPoolExecutor | None = None
         with warnings.catch_warnings():
             # torch warns of arrays that must not be written to; nothing here writes
             warnings.simplefilter("ignore", UserWarning)
             self._tensors = [torch.from_numpy(shard) for shard in shards.shards]
+        self._bits = [shard.view(torch.int16) for shard in self._tensors]
 
     def read_scaled(
         self, rows: Rows, window: Window, is_complete: Bool[np.ndarray, " tiles"]
@@ -84,20 +83,9 @@ class TileReader:
             window: Part of every tile.
             into: Gets their bits, in the order of ``rows``.
         """
-        threads = min(torch.get_num_threads(), len(rows))
-        if threads < 2:
-            self._copy(rows, window, into)
-            return
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(torch.get_num_threads(), "gather")
-        copies = [
-            self._threads.submit(self._copy, some, window, part)
-            for some, part in zip(
-                np.array_split(rows, threads), into.tensor_split(threads), strict=True
-            )
-        ]
-        for copy in copies:
-            copy.result()
+        tiles = self._tiles(self._bits, rows, window)
+        for image, tile in zip(into, tiles, strict=True):
+            image.copy_(tile)
 
     def send(
         self, rows: Rows, window: Window, device: torch.device
@@ -129,8 +117,8 @@ class TileReader:
         shape = (len(self.shards), *self.shards.item_shape)
         everything = torch.empty(shape, dtype=torch.int16, device=device)
         start = 0
-        for shard in self._tensors:
-            everything[start : start + len(shard)] = shard.view(torch.int16)
+        for shard in self._bits:
+            everything[start : start + len(shard)] = shard
             start += len(shard)
         return everything
 
@@ -151,24 +139,20 @@ class TileReader:
         return images
 
     def _cast_each(self, rows: Rows, window: Window, images: Tensor) -> None:
-        for image, tile in zip(
-            images, self._tiles(self._tensors, rows, window), strict=True
-        ):
+        tiles = self._tiles(self._tensors, rows, window)
+        for image, tile in zip(images, tiles, strict=True):
             image.copy_(tile)
 
     def _cast_few(self, rows: Rows, window: Window, images: Tensor) -> None:
         if self._staged.numel() < images.numel():
             self._staged = torch.empty(images.numel(), dtype=torch.int16)
-        staged = self._staged[: images.numel()].view(images.shape)
-        self._copy(rows, window, staged)
-        images.copy_(staged.view(self._tensors[0].dtype))
-
-    def _copy(self, rows: Rows, window: Window, into: Tensor) -> None:
-        # numpy copies rows that lie apart faster than torch does
-        room = into.numpy().view(self.shards.dtype)
+        staged = self._staged[: images.numel()].view(self._tensors[0].dtype)
+        staged = staged.view(images.shape)
+        # numpy's slices of small tiles cost less than torch's
         tiles = self._tiles(self.shards.shards, rows, window)
-        for image, tile in zip(room, tiles, strict=True):
-            image[...] = tile
+        for room, tile in zip(staged.numpy(), tiles, strict=True):
+            room[...] = tile
+        images.copy_(staged)
 
     def _tiles(
         self, shards: Sequence[_Pixels], rows: Rows, window: Window
