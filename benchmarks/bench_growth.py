@@ -19,7 +19,8 @@ from stores import random_tiles, write_store
 
 TILE_PX = 32
 SIZES, FULL_SIZES = (1_000, 10_000), (1_000, 10_000, 50_000)
-SINGLE_LABEL_SIZES = (50_000, 200_000)
+SINGLE_LABEL_SIZES = (100_000, 400_000)
+SEGMENTATION_SIZES, FULL_SEGMENTATION_SIZES = (5_000, 20_000), (5_000, 50_000)
 FEW = {"single_label": 1_000, "segmentation": 100}
 """Task -> tiles whose time is subtracted."""
 TURNS = 3
@@ -121,7 +122,7 @@ if not folder.exists():
     json.dump(None, open(out, "w"))
     sys.exit()
 seconds = []
-passes = min(10, max(3, (400_000 if task == "single_label" else 20_000) // tiles))
+passes = min(10, max(3, (400_000 if task == "single_label" else 40_000) // tiles))
 with PeakAnonymous() as peak:
     for _ in range(1 + passes):
         start = time.process_time()
@@ -157,7 +158,11 @@ def main(argv: list[str]) -> Iterator[Row]:
         )
         yield from _rows("pre-training epoch", sizes, list(runs.values()))
         yield from _scoring("single_label", folder, SINGLE_LABEL_SIZES)
-        yield from _scoring("segmentation", folder, (2_000, *sizes[1:]))
+        yield from _scoring(
+            "segmentation",
+            folder,
+            FULL_SEGMENTATION_SIZES if is_full else SEGMENTATION_SIZES,
+        )
 
 
 def _tiling(folder: Path, counts: tuple[int, ...]) -> list[Row]:
