@@ -109,7 +109,7 @@ def predictions(seed, split, rows):
         probability = (probability / 256).astype(np.float32)
     return metrics.prediction_columns(probability, wanted).assign(
         tile_id=[f"tile-{n}" for n in rows],
-        place_id=[f"place-{n // 50}" for n in rows],
+        place_id=[f"place-{n // 700}" for n in rows],
         use="frozen", seed=seed, split=split, row=rows)
 if not folder.exists():
     folder.mkdir()
@@ -117,8 +117,8 @@ if not folder.exists():
         for seed in range(2):
             val, test = np.split(np.arange(tiles), [tiles // 4])
             for split, rows in (("val", val), ("test", test)):
-                for start in range(0, len(rows), 128):
-                    writer.append(predictions(seed, split, rows[start:start + 128]))
+                for start in range(0, len(rows), 1024):
+                    writer.append(predictions(seed, split, rows[start:start + 1024]))
     json.dump(None, open(out, "w"))
     sys.exit()
 seconds = []
