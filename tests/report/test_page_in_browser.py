@@ -207,6 +207,7 @@ def test_a_point_tells_its_figures(reader: Reader) -> None:
 def test_the_theme_is_switched_and_the_charts_follow(reader: Reader) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     assert reader.page.evaluate(background) == "rgb(255, 255, 255)"
+    reader.page.locator('[data-choose="all"]').click()  # hollow marks among them
     reader.choose("theme", "dark")
     assert reader.page.evaluate(background) == "rgb(23, 27, 33)"
     assert "#171b21" in reader.drawing("curve-frozen")
