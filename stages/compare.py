@@ -36,7 +36,7 @@ def main(base: str) -> None:
         metrics=_diff("metrics", base),
         old=_intervals_of(base),
         new=pd.read_csv(INTERVALS) if INTERVALS.is_file() else None,
-        confidence=load_params(paths_must_exist=False).intervals.confidence,
+        confidence=load_params().intervals.confidence,
     )
     sys.stdout.write(text)
 
